@@ -1,0 +1,79 @@
+/**
+ * Builds `dist/`: JavaScript and declarations of `src/`, by tsc, then the executable bits of the two
+ * commands. `node scripts/build.ts` always builds; {@link ensureBuilt} only when a source is newer.
+ */
+import { spawn } from "node:child_process";
+import { chmod, glob, rename, rm, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+
+const ROOT = join(import.meta.dirname, "..");
+const STAMP = join(ROOT, "dist", ".built");
+
+/** Builds with all checks. @throws Error when tsc finds a fault (it has printed it) */
+export async function build(): Promise<void> {
+  await compile([]);
+}
+
+/** Builds when needed, without type checks: those are `npm run typecheck`, and a test run need not wait. */
+export async function ensureBuilt(): Promise<void> {
+  if (!(await isCurrent())) await compile(["--noCheck"]);
+}
+
+async function compile(flags: readonly string[]): Promise<void> {
+  // elsewhere first and then renamed: whoever runs it meanwhile never meets half of a build
+  const fresh = join(ROOT, "node_modules", ".cache", `dist-${process.pid}`);
+  try {
+    await tsc(["-p", "tsconfig.build.json", "--outDir", fresh, ...flags]);
+    for (const command of COMMANDS) await markExecutable(join(fresh, command));
+    await writeFile(join(fresh, ".built"), "");
+    await replaceFolder(join(ROOT, "dist"), fresh);
+  } finally {
+    await rm(fresh, { recursive: true, force: true });
+  }
+}
+
+/** Two builds may end at once: the later one then finds the earlier's folder, which is as good. */
+async function replaceFolder(target: string, fresh: string): Promise<void> {
+  const old = `${fresh}.old`;
+  await rename(target, old).catch(ignore("ENOENT"));
+  await rename(fresh, target).catch(ignore("ENOTEMPTY"));
+  await rm(old, { recursive: true, force: true });
+}
+
+/** Entries of package.json's `bin`, below dist. */
+const COMMANDS = ["cli/main.js"];
+
+async function markExecutable(file: string): Promise<void> {
+  await chmod(file, 0o755).catch(ignore("ENOENT"));
+}
+
+function ignore(code: string): (error: NodeJS.ErrnoException) => void {
+  return (error) => {
+    if (error.code !== code) throw error;
+  };
+}
+
+async function tsc(args: readonly string[]): Promise<void> {
+  const program = join(ROOT, "node_modules", ".bin", "tsc");
+  const child = spawn(program, args, { cwd: ROOT, stdio: ["ignore", "inherit", "inherit"] });
+  const code = await new Promise<number | null>((resolve, reject) => {
+    child.on("error", reject).on("close", resolve);
+  });
+  if (code !== 0) throw new Error("the build failed");
+}
+
+async function isCurrent(): Promise<boolean> {
+  const built = await modified(STAMP);
+  const sources = ["src/**/*", "tsconfig*.json", "package.json"];
+  for await (const source of glob(sources, { cwd: ROOT })) {
+    if ((await modified(join(ROOT, source))) > built) return false;
+  }
+  return true;
+}
+
+/** Time of the last change in ms; 0 for what is not there. Folders count: their files may be gone. */
+async function modified(path: string): Promise<number> {
+  return (await stat(path).catch(() => ({ mtimeMs: 0 }))).mtimeMs;
+}
+
+if (import.meta.main) await build();

@@ -1,0 +1,292 @@
+/** The Engine API, thin and typed. The only file that imports dockerode, and only when used. */
+import type { IncomingMessage } from "node:http";
+import type { Duplex, Readable } from "node:stream";
+
+import { DockerError } from "../errors.ts";
+import { jsonBody, rawBody } from "./body.ts";
+import type { Endpoint } from "./endpoint.ts";
+import { escapeControl, fromRequest, statusOf } from "./errors.ts";
+import { parseJson } from "./json.ts";
+import { container, image } from "./paths.ts";
+import { modemOptions, Transport, type Call, type Modem, type Query } from "./transport.ts";
+import type {
+  ContainerInspect,
+  ContainerLine,
+  EngineInfo,
+  EngineVersion,
+  ImageHistoryLine,
+  ImageInspect,
+  PathStat,
+  VolumeLine,
+} from "./types.ts";
+import { versionOf } from "./version.ts";
+
+/** A host that swallows packets would otherwise hang the first call for minutes. */
+const CONNECT_TIMEOUT_MS = 15_000;
+
+/** Options of one call besides method and path. */
+export interface RequestOptions {
+  readonly query?: Query | undefined;
+  /** A Buffer or stream goes as it is, anything else as JSON. */
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What of a container's streams to attach to. */
+export interface AttachOptions {
+  readonly stdin?: boolean;
+  readonly stdout?: boolean;
+  readonly stderr?: boolean;
+  readonly logs?: boolean;
+  readonly detachKeys?: string;
+}
+
+type Method = Call["method"];
+
+/** One engine, contacted. All calls throw {@link DockerError}; `.status` tells 404 from the rest. */
+export class Engine {
+  readonly endpoint: Endpoint;
+  readonly version: EngineVersion;
+  readonly #transport: Transport;
+
+  private constructor(endpoint: Endpoint, version: EngineVersion, transport: Transport) {
+    this.endpoint = endpoint;
+    this.version = version;
+    this.#transport = transport;
+  }
+
+  /**
+   * Contacts the engine and settles the API version: the newest that both sides know.
+   *
+   * @throws {@link DockerError} DOCKER_UNREACHABLE, DOCKER_TOO_OLD (engine older than 20.10)
+   */
+  static async connect(
+    endpoint: Endpoint,
+    o: { readonly signal?: AbortSignal | undefined } = {},
+  ): Promise<Engine> {
+    const transport = new Transport(await modemOf(endpoint), endpoint, "");
+    const timeout = AbortSignal.timeout(CONNECT_TIMEOUT_MS);
+    const signal = o.signal === undefined ? timeout : AbortSignal.any([o.signal, timeout]);
+    try {
+      const version = await versionOf(transport, signal);
+      return new Engine(endpoint, version, transport.withPrefix(`/v${version.api}`));
+    } catch (error) {
+      if (!timeout.aborted || o.signal?.aborted === true) throw error;
+      throw fromRequest(
+        new Error(`no answer within ${CONNECT_TIMEOUT_MS / 1000} s`),
+        endpoint.host,
+      );
+    }
+  }
+
+  /** A plain call with a JSON answer (null when there is none). */
+  async request<T>(method: Method, path: string, o: RequestOptions = {}): Promise<T> {
+    const response = await this.stream(method, path, o);
+    const text = await this.#transport.text(response, o.signal);
+    return parseJson<T>(text.trim() === "" ? "null" : text);
+  }
+
+  /** A call whose answer is read by the caller. A Buffer made here from JSON is wiped once sent. */
+  async stream(method: Method, path: string, o: RequestOptions = {}): Promise<IncomingMessage> {
+    const { query, signal } = o;
+    const raw = rawBody(o.body);
+    const json = raw === undefined && o.body !== undefined ? jsonBody(o.body) : undefined;
+    const headers = { ...(json && { "Content-Type": "application/json" }), ...o.headers };
+    try {
+      const body = raw ?? json;
+      return await this.#transport.send({ method, path, query, headers, body, signal });
+    } finally {
+      json?.fill(0);
+    }
+  }
+
+  /** Upgrades a POST to a raw connection; bytes that came with the answer are kept. */
+  async hijack(
+    path: string,
+    o: {
+      readonly headers?: Readonly<Record<string, string | readonly string[]>>;
+      readonly upgrade: "h2c" | "tcp";
+      readonly query?: Query;
+      readonly signal?: AbortSignal | undefined;
+    },
+  ): Promise<Duplex> {
+    const { headers, query, signal } = o;
+    return this.#transport.hijack({ method: "POST", path, headers, query, signal }, o.upgrade);
+  }
+
+  async info(): Promise<EngineInfo> {
+    return this.request("GET", "/info");
+  }
+
+  /** @returns the container's id */
+  async createContainer(name: string, body: object, signal?: AbortSignal): Promise<string> {
+    const o = { query: { name }, body, signal };
+    return (await this.request<{ Id: string }>("POST", "/containers/create", o)).Id;
+  }
+
+  async startContainer(id: string): Promise<void> {
+    await this.request("POST", container(id, "start"));
+  }
+
+  /** Raw attach connection; multiplexed (see demux.ts) unless the container has a TTY. */
+  async attachContainer(id: string, o: AttachOptions): Promise<Duplex> {
+    return this.hijack(container(id, "attach"), { upgrade: "tcp", query: { stream: true, ...o } });
+  }
+
+  /** Waits for the end. Use {@link openWait} where the end may come before this call. */
+  async waitContainer(
+    id: string,
+    condition = "not-running",
+    signal?: AbortSignal,
+  ): Promise<number> {
+    return (await this.openWait(id, condition, signal)).exitCode();
+  }
+
+  /** Registers a wait; resolves once the engine has it, so that a start right after is not missed. */
+  async openWait(
+    id: string,
+    condition: string,
+    signal?: AbortSignal,
+  ): Promise<{ readonly exitCode: () => Promise<number> }> {
+    const response = await this.stream("POST", container(id, "wait"), {
+      query: { condition },
+      signal,
+    });
+    // read from now on, ask later: a failure must not be an unhandled rejection meanwhile
+    const answer = this.#transport.text(response, signal);
+    answer.catch(() => undefined);
+    return { exitCode: async () => exitCodeOf(await answer) };
+  }
+
+  /** @param signal - name such as `TERM` or `SIGTERM`, or a number */
+  async killContainer(id: string, signal: string): Promise<void> {
+    await this.request("POST", container(id, "kill"), { query: { signal } });
+  }
+
+  async stopContainer(id: string, seconds: number): Promise<void> {
+    await this.request("POST", container(id, "stop"), { query: { t: seconds } });
+  }
+
+  async resizeContainer(
+    id: string,
+    size: { readonly h: number; readonly w: number },
+  ): Promise<void> {
+    await this.request("POST", container(id, "resize"), { query: { h: size.h, w: size.w } });
+  }
+
+  /** Kills it if need be and removes its anonymous volumes. Already gone is fine. */
+  async removeContainer(id: string): Promise<void> {
+    await ignoreMissing(this.request("DELETE", container(id), { query: { force: true, v: true } }));
+  }
+
+  async inspectContainer(id: string): Promise<ContainerInspect> {
+    return this.request("GET", container(id, "json"));
+  }
+
+  /** All containers with a label (`key` or `key=value`), stopped ones included. */
+  async listContainers(label: string): Promise<ContainerLine[]> {
+    const query = { all: true, filters: JSON.stringify({ label: [label] }) };
+    return this.request("GET", "/containers/json", { query });
+  }
+
+  /** Unpacks a tar inside the container; the call lasts until the stream has ended. */
+  async putArchive(
+    id: string,
+    path: string,
+    tar: Readable | Buffer,
+    o: { readonly signal?: AbortSignal | undefined; readonly copyUidGid?: boolean } = {},
+  ): Promise<void> {
+    const query = { path, ...(o.copyUidGid === undefined ? {} : { copyUIDGID: o.copyUidGid }) };
+    const headers = { "Content-Type": "application/x-tar" };
+    const call = { query, headers, body: tar, signal: o.signal };
+    await this.request("PUT", container(id, "archive"), call);
+  }
+
+  async getArchive(id: string, path: string, signal?: AbortSignal): Promise<Readable> {
+    return this.stream("GET", container(id, "archive"), { query: { path }, signal });
+  }
+
+  /** @returns null when there is no such path (or container) */
+  async headArchive(id: string, path: string): Promise<PathStat | null> {
+    const response = await nullIfMissing(
+      this.stream("HEAD", container(id, "archive"), { query: { path } }),
+    );
+    if (response === null) return null;
+    response.resume();
+    const header = response.headers["x-docker-container-path-stat"];
+    const text = Buffer.from(String(header), "base64").toString("utf8");
+    return parseJson<PathStat>(text);
+  }
+
+  async inspectImage(ref: string): Promise<ImageInspect | null> {
+    return nullIfMissing(this.request<ImageInspect>("GET", image(ref, "json")));
+  }
+
+  async imageHistory(ref: string): Promise<ImageHistoryLine[]> {
+    return this.request("GET", image(ref, "history"));
+  }
+
+  /** The image as `docker save` writes it. */
+  async saveImage(ref: string, signal?: AbortSignal): Promise<Readable> {
+    return this.stream("GET", image(ref, "get"), { signal });
+  }
+
+  async tagImage(ref: string, repo: string, tag: string): Promise<void> {
+    await this.request("POST", image(ref, "tag"), { query: { repo, tag } });
+  }
+
+  async removeImage(ref: string, o: { readonly force?: boolean } = {}): Promise<void> {
+    await ignoreMissing(this.request("DELETE", image(ref), { query: { force: o.force ?? false } }));
+  }
+
+  /** @returns the volume's name */
+  async createVolume(body: object): Promise<string> {
+    return (await this.request<{ Name: string }>("POST", "/volumes/create", { body })).Name;
+  }
+
+  async removeVolume(name: string): Promise<void> {
+    await ignoreMissing(this.request("DELETE", `/volumes/${encodeURIComponent(name)}`));
+  }
+
+  async listVolumes(label: string): Promise<VolumeLine[]> {
+    const query = { filters: JSON.stringify({ label: [label] }) };
+    const answer = await this.request<{ Volumes: VolumeLine[] | null }>("GET", "/volumes", {
+      query,
+    });
+    return answer.Volumes ?? [];
+  }
+}
+
+/** dockerode costs about 240 ms of CPU to load, so not before an engine is needed. */
+async function modemOf(endpoint: Endpoint): Promise<Modem> {
+  const { default: Docker } = await import("dockerode");
+  try {
+    return new Docker(modemOptions(endpoint.options)).modem;
+  } catch (error) {
+    // docker-modem reads DOCKER_HOST and its certificates even when it is given a host
+    throw fromRequest(error, endpoint.host);
+  }
+}
+
+function exitCodeOf(text: string): number {
+  const answer = parseJson<{ StatusCode: number; Error?: { Message?: string } | null }>(text);
+  const problem = answer.Error?.Message;
+  if (problem !== undefined && problem !== "") {
+    throw new DockerError("DOCKER_REFUSED", `waiting failed: ${escapeControl(problem)}`);
+  }
+  return answer.StatusCode;
+}
+
+async function nullIfMissing<T>(answer: Promise<T>): Promise<T | null> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (statusOf(error) === 404) return null;
+    throw error;
+  }
+}
+
+async function ignoreMissing(answer: Promise<unknown>): Promise<void> {
+  await nullIfMissing(answer);
+}

@@ -1,0 +1,131 @@
+/**
+ * Private folders in this machine's memory, for files that an engine on the same machine binds
+ * into a container. Nothing here ever lands on a disk: a file system that is not tmpfs or ramfs is
+ * not used.
+ */
+import { lstat, mkdir, mkdtemp, readFile, readdir, rm, statfs, writeFile } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+
+import { errnoOf } from "./errno.ts";
+import { currentOwner } from "./labels.ts";
+
+/** `f_type` of file systems that live in memory, from the kernel's magic.h. */
+const MEMORY_FILE_SYSTEMS: ReadonlySet<number> = new Set([0x01021994 /* tmpfs */, 0x858458f6]);
+
+/** Beside the files of a folder: who made it, for which engine. Holds no secret. */
+const META = ".sealmount";
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+/** What a folder's own note says. */
+export interface FolderNote {
+  /** As {@link currentOwner} writes it. */
+  readonly owner: string;
+  /** True when the folder must stay as long as its container: restart policies. */
+  readonly kept: boolean;
+  /** Engine that binds it; one engine's clean-up must not judge another's folders. */
+  readonly engine: string;
+  /** The id that container and folder share. */
+  readonly run: string;
+}
+
+/** A private folder found below {@link tmpfsRoots}. */
+export interface PrivateFolder {
+  readonly path: string;
+  /** Null when the note is missing or damaged: the process died while it made the folder. */
+  readonly note: FolderNote | null;
+}
+
+/** Where private folders may be, best first; existence is not checked. */
+export function tmpfsRoots(env: Env, uid = process.geteuid?.()): string[] {
+  if (uid === undefined) return [];
+  const runtime = env["XDG_RUNTIME_DIR"];
+  const roots = [`/dev/shm/sealmount-${uid}`];
+  if (runtime?.startsWith("/") === true) roots.unshift(join(runtime, "sealmount"));
+  return roots;
+}
+
+/**
+ * The first usable root: in memory, a real folder (no link), ours, closed to everybody else. Made
+ * when it is missing.
+ *
+ * @returns null when there is none: no Linux, no tmpfs, or somebody else took the name
+ */
+export async function findTmpfsRoot(env: Env): Promise<string | null> {
+  for (const root of tmpfsRoots(env)) {
+    if (await usable(root)) return root;
+  }
+  return null;
+}
+
+/** Makes an empty folder, 0700, with its note. */
+export async function makePrivateFolder(
+  root: string,
+  note: Omit<FolderNote, "owner">,
+): Promise<string> {
+  const folder = await mkdtemp(join(root, "run-"));
+  const text = JSON.stringify({ owner: currentOwner(), ...note } satisfies FolderNote);
+  await writeFile(join(folder, META), text, { mode: 0o600, flag: "wx" });
+  return folder;
+}
+
+/** All private folders of this user, of any process. */
+export async function listPrivateFolders(env: Env): Promise<PrivateFolder[]> {
+  const found: PrivateFolder[] = [];
+  for (const root of tmpfsRoots(env)) {
+    for (const name of await names(root)) {
+      const path = join(root, name);
+      found.push({ path, note: await noteOf(path) });
+    }
+  }
+  return found;
+}
+
+/** Removes a folder with everything in it. Safe to repeat. */
+export async function removePrivateFolder(folder: string): Promise<void> {
+  if (!basename(folder).startsWith("run-")) throw new Error("not a private folder");
+  await rm(folder, { recursive: true, force: true });
+}
+
+async function usable(root: string): Promise<boolean> {
+  try {
+    const { type } = await statfs(dirname(root));
+    if (!MEMORY_FILE_SYSTEMS.has(type)) return false;
+    await mkdir(root, { mode: 0o700 }).catch(ignoreExisting);
+    const stat = await lstat(root);
+    // /dev/shm is open to all: somebody may have made our name first
+    return stat.isDirectory() && stat.uid === process.geteuid?.() && (stat.mode & 0o077) === 0;
+  } catch {
+    return false;
+  }
+}
+
+function ignoreExisting(error: unknown): void {
+  if (errnoOf(error) !== "EEXIST") throw error;
+}
+
+async function names(root: string): Promise<string[]> {
+  try {
+    const stat = await lstat(root);
+    if (!stat.isDirectory() || stat.uid !== process.geteuid?.()) return [];
+    return (await readdir(root)).filter((name) => name.startsWith("run-"));
+  } catch {
+    return [];
+  }
+}
+
+async function noteOf(folder: string): Promise<FolderNote | null> {
+  try {
+    const note: unknown = JSON.parse(await readFile(join(folder, META), "utf8"));
+    return isNote(note) ? note : null;
+  } catch {
+    return null;
+  }
+}
+
+function isNote(note: unknown): note is FolderNote {
+  if (typeof note !== "object" || note === null) return false;
+  const fields = new Map<string, unknown>(Object.entries(note));
+  const texts = ["owner", "engine", "run"].map((key) => fields.get(key));
+  return texts.every((text) => typeof text === "string") && typeof fields.get("kept") === "boolean";
+}

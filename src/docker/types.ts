@@ -1,0 +1,110 @@
+/** The parts of Engine API answers that sealmount reads; everything else is left untyped. */
+
+/** `GET /version` and `/_ping`, reduced. */
+export interface EngineVersion {
+  /** Engine's own version, such as `26.1.5+dfsg1`. */
+  readonly engine: string;
+  /** Negotiated API version: the smaller of the engine's and ours. */
+  readonly api: string;
+  readonly os: string;
+  readonly arch: string;
+  readonly kernel: string;
+  readonly experimental: boolean;
+  /** `Builder-Version` header: "2" BuildKit is the default, "1" it is switched off, "" not said (20.10). */
+  readonly builder: string;
+}
+
+/** `GET /info`, reduced. */
+export interface EngineInfo {
+  readonly ServerVersion: string;
+  readonly KernelVersion: string;
+  readonly OSType: string;
+  readonly Architecture: string;
+  readonly Driver: string;
+  readonly DriverStatus?: readonly (readonly [string, string])[] | null;
+  readonly SecurityOptions?: readonly string[] | null;
+  readonly DockerRootDir: string;
+  readonly Name: string;
+  readonly NCPU: number;
+  readonly MemTotal: number;
+}
+
+/** Config part of a container or image. */
+export interface ImageConfig {
+  readonly User?: string;
+  readonly WorkingDir?: string;
+  readonly Env?: readonly string[] | null;
+  readonly Entrypoint?: readonly string[] | null;
+  readonly Cmd?: readonly string[] | null;
+  readonly Labels?: Readonly<Record<string, string>> | null;
+  readonly Volumes?: Readonly<Record<string, unknown>> | null;
+  readonly ExposedPorts?: Readonly<Record<string, unknown>> | null;
+  readonly Shell?: readonly string[] | null;
+  readonly StopSignal?: string;
+  readonly Healthcheck?: unknown;
+}
+
+/** `GET /images/{name}/json`. */
+export interface ImageInspect {
+  readonly Id: string;
+  readonly RepoTags?: readonly string[] | null;
+  readonly RepoDigests?: readonly string[] | null;
+  readonly Os: string;
+  readonly Architecture: string;
+  readonly Size: number;
+  readonly Config?: ImageConfig | null;
+  readonly RootFS?: { readonly Layers?: readonly string[] | null };
+}
+
+/** One line of `GET /images/{name}/history`, newest first. */
+export interface ImageHistoryLine {
+  readonly Id: string;
+  readonly Created: number;
+  readonly CreatedBy: string;
+  readonly Comment: string;
+  readonly Size: number;
+  readonly Tags: readonly string[] | null;
+}
+
+/** `GET /containers/{id}/json`. */
+export interface ContainerInspect {
+  readonly Id: string;
+  readonly Name: string;
+  readonly Image: string;
+  readonly State: {
+    readonly Status: string;
+    readonly Running: boolean;
+    readonly OOMKilled: boolean;
+    readonly Pid: number;
+    readonly ExitCode: number;
+    readonly Error: string;
+  };
+  readonly Config: ImageConfig & { readonly Tty: boolean; readonly Image: string };
+  readonly HostConfig: Readonly<Record<string, unknown>>;
+  readonly Mounts: readonly Readonly<Record<string, unknown>>[];
+  readonly NetworkSettings: Readonly<Record<string, unknown>>;
+}
+
+/** One line of `GET /containers/json`. */
+export interface ContainerLine {
+  readonly Id: string;
+  readonly Names: readonly string[];
+  readonly State: string;
+  readonly Labels: Readonly<Record<string, string>>;
+}
+
+/** One volume of `GET /volumes`. */
+export interface VolumeLine {
+  readonly Name: string;
+  readonly Driver: string;
+  readonly Labels: Readonly<Record<string, string>> | null;
+}
+
+/** `X-Docker-Container-Path-Stat` of an archive call. `mode` is Go's FileMode, not st_mode. */
+export interface PathStat {
+  readonly name: string;
+  readonly size: number;
+  readonly mode: number;
+  readonly mtime: string;
+  readonly linkTarget: string;
+}

@@ -1,0 +1,80 @@
+import { timingSafeEqual } from "node:crypto";
+import { inspect } from "node:util";
+
+/**
+ * A plaintext value in memory that cannot be printed.
+ *
+ * The bytes live in a buffer of their own (never Node's shared pool), behind one accessor,
+ * {@link Secret.use}; every print path gives `[secret NAME]`. Wiping is best effort: the garbage
+ * collector, the kernel and the engine keep copies that no program can reach (SECURITY.md).
+ */
+export class Secret implements Disposable {
+  /** Name in the manifest, or a label; never derived from the value. */
+  readonly name: string;
+  #bytes: Buffer | undefined;
+
+  private constructor(name: string, bytes: Buffer) {
+    this.name = name;
+    this.#bytes = bytes;
+  }
+
+  /**
+   * Takes ownership of a value: copies the bytes, then overwrites the source with zeros.
+   *
+   * @param name - label shown wherever the value would be
+   * @param source - the plaintext, any length; all zeros afterwards
+   */
+  static take(name: string, source: Uint8Array): Secret {
+    // Buffer.alloc never uses the pool that Buffer.from(string) shares between unrelated values
+    const bytes = Buffer.alloc(source.byteLength);
+    bytes.set(source);
+    source.fill(0);
+    return new Secret(name, bytes);
+  }
+
+  /**
+   * The only door to the plaintext. The buffer belongs to this Secret: do not keep or return it.
+   *
+   * @throws Error when the Secret was wiped
+   */
+  use<T>(fn: (bytes: Buffer) => T): T {
+    if (this.#bytes === undefined) throw new Error(`secret ${this.name} was wiped`);
+    return fn(this.#bytes);
+  }
+
+  /** A copy under another name, with a life of its own. */
+  copy(name: string = this.name): Secret {
+    return this.use((bytes) => Secret.take(name, Uint8Array.from(bytes)));
+  }
+
+  /** Compares two values in constant time (for equal lengths). */
+  equals(other: Secret): boolean {
+    return this.use((a) => other.use((b) => a.length === b.length && timingSafeEqual(a, b)));
+  }
+
+  /** Overwrites the value with zeros and drops it. Safe to repeat. */
+  wipe(): void {
+    this.#bytes?.fill(0);
+    this.#bytes = undefined;
+  }
+
+  [Symbol.dispose](): void {
+    this.wipe();
+  }
+
+  toString(): string {
+    return `[secret ${this.name}]`;
+  }
+
+  toJSON(): string {
+    return this.toString();
+  }
+
+  [Symbol.toPrimitive](): string {
+    return this.toString();
+  }
+
+  [inspect.custom](): string {
+    return this.toString();
+  }
+}

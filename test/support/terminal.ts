@@ -1,0 +1,29 @@
+/** Runs a program on a pseudo-terminal, by Python's standard library: no native Node module needed. */
+import { join } from "node:path";
+import { type Ran, run, type RunOptions } from "./process.ts";
+
+/** Types `type` once the terminal has shown `on`. "\r" is the Enter key, "\x03" is Ctrl-C. */
+export interface Typing {
+  readonly on: string;
+  readonly type: string;
+}
+
+export interface TerminalOptions extends Omit<RunOptions, "stdin"> {
+  readonly typing?: readonly Typing[];
+  readonly columns?: number;
+  readonly rows?: number;
+}
+
+/** Runs `program` on a terminal of 100 × 30; `stdout` of the result is all that the terminal showed. */
+export async function runOnTerminal(
+  program: string,
+  args: readonly string[],
+  { typing = [], columns = 100, rows = 30, ...options }: TerminalOptions,
+): Promise<Ran> {
+  const script = join(import.meta.dirname, "terminal.py");
+  return run("/usr/bin/python3", [script, `${columns}`, `${rows}`, program, ...args], {
+    ...options,
+    env: { TERM: "xterm-256color", ...options.env },
+    stdin: typing.map((step) => `${JSON.stringify(step)}\n`).join(""),
+  });
+}
