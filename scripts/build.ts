@@ -59,7 +59,7 @@ async function tsc(args: readonly string[]): Promise<void> {
   const code = await new Promise<number | null>((resolve, reject) => {
     child.on("error", reject).on("close", resolve);
   });
-  if (code !== 0) throw new Error("the build failed");
+  if (code !== 0) throw new Error("tsc found faults");
 }
 
 async function isCurrent(): Promise<boolean> {
@@ -76,4 +76,9 @@ async function modified(path: string): Promise<number> {
   return (await stat(path).catch(() => ({ mtimeMs: 0 }))).mtimeMs;
 }
 
-if (import.meta.main) await build();
+if (import.meta.main) {
+  await build().catch((error: Error) => {
+    process.stderr.write(`build: ${error.message}\n`);
+    process.exitCode = 1;
+  });
+}

@@ -15,15 +15,16 @@ export interface Binding {
 /** What an envelope holds. */
 export interface Envelope {
   readonly binding: Binding;
-  /** The plaintext; the caller wipes it. */
+  /** The plaintext, perhaps a view of the envelope's bytes; the caller wipes both. */
   readonly value: Buffer;
 }
 
-const VERSION = 1;
+const VERSION = "1";
 const COMMON_SCOPE = "common";
 /** Envelopes are padded to a multiple of this many bytes, so that lengths of values don't show. */
 export const PADDING = 64;
 const SPACE = 0x20;
+const BACKSLASH = 0x5c;
 
 /**
  * Writes the plaintext of a bound box: the JSON of design.md, padded with trailing spaces. It is
@@ -58,21 +59,23 @@ export function encodeEnvelope(binding: Binding, value: Secret): Buffer {
  * one that is not well formed; both without a place
  */
 export function decodeEnvelope(bytes: Buffer): Envelope | null {
-  if (!isUtf8(bytes)) return null;
-  const members = readObject(bytes);
-  if (members === null) return null;
-  const fields = new Fields(bytes, members);
-  if (!fields.has("v") || !fields.has("app") || !fields.has("name")) return null;
-  if (!fields.isNumber("v", VERSION)) {
+  const members = isUtf8(bytes) ? readObject(bytes) : null;
+  const fields = members && sortFields(bytes, members);
+  if (!fields?.v || !fields.app || !fields.name) return null;
+  if (fields.v.kind === "string" || !isText(bytes, fields.v, VERSION)) {
     const hint = "a newer sealmount may read it; or seal the value again with this one";
     throw new UnsealError("UNSEAL_VERSION", "holds an envelope of an unknown version", { hint });
   }
-  return readFields(fields) ?? malformed();
+  const envelope = readFields(bytes, fields);
+  if (envelope !== null) return envelope;
+  throw new UnsealError("UNSEAL_DAMAGED", "holds an envelope that is not well formed", {
+    hint: "seal the value again",
+  });
 }
 
 function headOf(binding: Binding, valueKey: string): string {
   const env = binding.scope === COMMON_SCOPE ? {} : { env: binding.scope };
-  const head = { v: VERSION, app: binding.app, ...env, name: binding.name };
+  const head = { v: Number(VERSION), app: binding.app, ...env, name: binding.name };
   return `${JSON.stringify(head).slice(0, -1)},"${valueKey}":"`;
 }
 
@@ -82,75 +85,70 @@ function writeBase64(bytes: Buffer, target: Buffer, at: number): void {
   text.fill(0);
 }
 
-function readFields(fields: Fields): Envelope | null {
-  if (!fields.onlyOnce("v", "app", "env", "name", "value", "value_base64")) return null;
-  const app = fields.text("app");
-  const name = fields.text("name");
-  const scope = fields.has("env") ? fields.text("env") : COMMON_SCOPE;
+const KEYS = ["v", "app", "env", "name", "value", "value_base64"] as const;
+
+/** The members of an object that an envelope has; of one that comes twice, the last. */
+type Fields = { [Key in (typeof KEYS)[number]]?: Member } & {
+  /** No other member, and none twice. */
+  isStrict: boolean;
+};
+
+function sortFields(bytes: Buffer, members: readonly Member[]): Fields {
+  const fields: Fields = { isStrict: true };
+  for (const member of members) {
+    const { keyStart: start, keyEnd: end } = member;
+    const key = KEYS.find((candidate) => isText(bytes, { start, end }, candidate));
+    if (key === undefined || fields[key] !== undefined) fields.isStrict = false;
+    if (key !== undefined) fields[key] = member;
+  }
+  return fields;
+}
+
+/** Compares on bytes, escapes undone: in a plain value, which may be JSON too, keys are secret. */
+function isText(bytes: Buffer, at: Pick<Member, "start" | "end">, text: string): boolean {
+  const { start, end } = at;
+  // an escape is longer than what it stands for
+  if (end - start > text.length) return isEscapedText(bytes.subarray(start, end), text);
+  if (end - start < text.length) return false;
+  for (let i = 0; i < text.length; i++) {
+    if (bytes[start + i] !== text.charCodeAt(i)) return false;
+  }
+  return true;
+}
+
+function isEscapedText(bytes: Buffer, text: string): boolean {
+  if (!bytes.includes(BACKSLASH)) return false;
+  const unescaped = unescapeString(bytes);
+  const isSame = unescaped?.equals(Buffer.from(text)) === true;
+  unescaped?.fill(0);
+  return isSame;
+}
+
+function readFields(bytes: Buffer, fields: Fields): Envelope | null {
+  if (!fields.isStrict) return null;
+  const app = readText(bytes, fields.app);
+  const name = readText(bytes, fields.name);
+  const scope = fields.env === undefined ? COMMON_SCOPE : readText(bytes, fields.env);
   if (app === null || name === null || scope === null) return null;
-  if (fields.has("value") === fields.has("value_base64")) return null;
-  const value = fields.has("value") ? fields.bytes("value") : fields.base64("value_base64");
+  if ((fields.value === undefined) === (fields.value_base64 === undefined)) return null;
+  const value = readBytes(bytes, fields.value) ?? readBase64(bytes, fields.value_base64);
   return value && { binding: { app, scope, name }, value };
 }
 
-function malformed(): never {
-  throw new UnsealError("UNSEAL_DAMAGED", "holds an envelope that is not well formed", {
-    hint: "seal the value again",
-  });
+/** A string that is not secret. */
+function readText(bytes: Buffer, member: Member | undefined): string | null {
+  return readBytes(bytes, member)?.toString() ?? null;
 }
 
-/** The members of an object, by name. Names are compared as bytes: they may belong to a secret. */
-class Fields {
-  readonly #bytes: Buffer;
-  readonly #members: readonly Member[];
+/** A string as bytes, which the caller wipes. */
+function readBytes(bytes: Buffer, member: Member | undefined): Buffer | null {
+  if (member?.kind !== "string") return null;
+  return unescapeString(bytes.subarray(member.start, member.end));
+}
 
-  constructor(bytes: Buffer, members: readonly Member[]) {
-    this.#bytes = bytes;
-    this.#members = members;
-  }
-
-  has(name: string): boolean {
-    return this.#find(name) !== undefined;
-  }
-
-  /** True when each member has one of these names, and none comes twice. */
-  onlyOnce(...names: string[]): boolean {
-    const counts = names.map((name) => this.#members.filter((m) => this.#isNamed(m, name)).length);
-    const known = counts.reduce((sum, count) => sum + count, 0);
-    return counts.every((count) => count <= 1) && known === this.#members.length;
-  }
-
-  isNumber(name: string, value: number): boolean {
-    const member = this.#find(name);
-    if (member?.kind !== "other") return false;
-    return this.#bytes.toString("latin1", member.start, member.end) === String(value);
-  }
-
-  /** A string that is not secret. */
-  text(name: string): string | null {
-    return this.bytes(name)?.toString() ?? null;
-  }
-
-  /** A string as bytes; the caller wipes them. */
-  bytes(name: string): Buffer | null {
-    const member = this.#find(name);
-    if (member?.kind !== "string") return null;
-    return unescapeString(this.#bytes.subarray(member.start, member.end));
-  }
-
-  base64(name: string): Buffer | null {
-    const text = this.bytes(name);
-    const bytes = text && decodeBase64(text);
-    text?.fill(0);
-    return bytes;
-  }
-
-  #find(name: string): Member | undefined {
-    return this.#members.find((member) => this.#isNamed(member, name));
-  }
-
-  #isNamed(member: Member, name: string): boolean {
-    const key = this.#bytes.subarray(member.keyStart, member.keyEnd);
-    return key.length === name.length && key.equals(Buffer.from(name));
-  }
+function readBase64(bytes: Buffer, member: Member | undefined): Buffer | null {
+  const text = readBytes(bytes, member);
+  const decoded = text && decodeBase64(text);
+  text?.fill(0);
+  return decoded;
 }

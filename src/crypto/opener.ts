@@ -6,7 +6,7 @@ export const OVERHEAD = 48;
 
 /** A box that one of the keys opened. */
 export interface Opened {
-  /** A buffer of its own, which the caller wipes. */
+  /** A view of the WASM heap, good until the next box is opened; the caller wipes it. */
   readonly plaintext: Buffer;
   readonly key: KeyPair;
 }
@@ -64,7 +64,10 @@ export class Opener {
     for (const key of this.#inOrder(likely)) {
       this.#load(key);
       const status = this.#sodium.boxSealOpen({ ...this.#at, length: box.length });
-      if (status === 0) return { plaintext: this.#takePlaintext(box.length - OVERHEAD), key };
+      if (status !== 0) continue;
+      const { buffer, byteOffset } = this.#sodium.heap;
+      const length = box.length - OVERHEAD;
+      return { plaintext: Buffer.from(buffer, byteOffset + this.#at.m, length), key };
     }
     return null;
   }
@@ -84,13 +87,5 @@ export class Opener {
     this.#sodium.heap.set(key.publicKey.bytes, this.#at.publicKey);
     key.privateKey.use((bytes) => this.#sodium.heap.set(bytes, this.#at.privateKey));
     this.#loaded = key;
-  }
-
-  #takePlaintext(length: number): Buffer {
-    const onHeap = this.#sodium.heap.subarray(this.#at.m, this.#at.m + length);
-    const plaintext = Buffer.alloc(length);
-    plaintext.set(onHeap);
-    onHeap.fill(0);
-    return plaintext;
   }
 }

@@ -1,6 +1,6 @@
 import { KeyStoreError, UnsealError, type Place } from "../errors.ts";
 import { Secret } from "../secret/secret.ts";
-import { decodeBase64, encodeBase64 } from "./base64.ts";
+import { decodeBase64Text, encodeBase64 } from "./base64.ts";
 import { decodeEnvelope, encodeEnvelope, type Binding, type Envelope } from "./envelope.ts";
 import { KEY_BYTES, parsePublicKey, type KeyPair, type PublicKey } from "./keypair.ts";
 import { OVERHEAD, withOpener, type Opened } from "./opener.ts";
@@ -139,7 +139,7 @@ function subjectsOf(
 }
 
 function decodeBox(subject: Subject & SealedItem): Buffer {
-  const box = decodeBase64(Buffer.from(subject.text));
+  const box = decodeBase64Text(subject.text);
   const hint = "was it copied whole? copy it again, or seal the value again";
   if (box === null) throw refused(subject, "UNSEAL_BASE64", "is not valid base64url", hint);
   if (box.length < OVERHEAD) {

@@ -34,6 +34,8 @@ export interface PrivateFolder {
   readonly path: string;
   /** Null when the note is missing or damaged: the process died while it made the folder. */
   readonly note: FolderNote | null;
+  /** Milliseconds since 1970 of its last change. */
+  readonly changed: number;
 }
 
 /** Where private folders may be, best first; existence is not checked. */
@@ -75,7 +77,8 @@ export async function listPrivateFolders(env: Env): Promise<PrivateFolder[]> {
   for (const root of tmpfsRoots(env)) {
     for (const name of await names(root)) {
       const path = join(root, name);
-      found.push({ path, note: await noteOf(path) });
+      const stat = await lstat(path).catch(() => null);
+      if (stat !== null) found.push({ path, note: await noteOf(path), changed: stat.mtimeMs });
     }
   }
   return found;

@@ -1,4 +1,4 @@
-import type { TomlArray, TomlNode, TomlScalar, TomlTable } from "./tree.ts";
+import type { TomlArray, TomlNode, TomlScalar, TomlTable } from "./tree-model.ts";
 
 /**
  * Compares what `@iarna/toml` read with the tree from toml-patch.

@@ -1,13 +1,18 @@
 import { inlineRows } from "./cst.ts";
 import type { CstBlock, CstKeyValue, CstPosition } from "./cst.ts";
+import { isInheritedName } from "./names.ts";
 import type { Problems } from "./problems.ts";
-import type { Spot } from "./tree.ts";
+import type { Spot } from "./tree-model.ts";
 
 interface KeyUse {
   readonly path: readonly string[];
+  /** The parts that stand at this place, without those of the header above. */
+  readonly own: readonly string[];
   readonly at: Spot;
   /** A row or a `[header]`, which may stand only once; `[[header]]` may repeat. */
   readonly once: boolean;
+  /** Whether the last part, too, names a table of its own. */
+  readonly isTable: boolean;
 }
 
 /** Files every row and header that repeats an earlier one; gives their number. */
@@ -32,17 +37,26 @@ export function fileDuplicates(blocks: readonly CstBlock[], problems: Problems):
   return count;
 }
 
-/** Files every key `__proto__`; gives their number. */
-export function fileProtoKeys(blocks: readonly CstBlock[], problems: Problems): number {
-  const uses = keyUses(blocks).filter(({ path }) => path.includes("__proto__"));
-  for (const { at } of uses) {
+/**
+ * Files every key `__proto__`, and every table with a name that all JavaScript objects have; gives
+ * their number.
+ */
+export function fileReservedKeys(blocks: readonly CstBlock[], problems: Problems): number {
+  const uses = keyUses(blocks).filter(isReserved);
+  for (const { at, own } of uses) {
     problems.add({
       at,
-      message: "__proto__ can't be a name: JavaScript readers of this file would mistake it",
+      path: own,
+      message: "a name in this key has a meaning in JavaScript, so it can't be a name here",
       hint: "choose another name",
     });
   }
   return uses.length;
+}
+
+function isReserved({ own, isTable }: KeyUse): boolean {
+  const tables = isTable ? own : own.slice(0, -1);
+  return own.includes("__proto__") || tables.some(isInheritedName);
 }
 
 /** Marks the number of an array's element inside a path; no key of a file starts with NUL. */
@@ -59,7 +73,9 @@ function keyUses(blocks: readonly CstBlock[]): KeyUse[] {
       continue;
     }
     const path = elementPath(block.key.item.value, elements, block.type === "TableArray");
-    uses.push({ path, at: spotOf(block.key.loc.start), once: block.type === "Table" });
+    const own = block.key.item.value;
+    const at = spotOf(block.key.loc.start);
+    uses.push({ path, own, at, once: block.type === "Table", isTable: true });
     for (const row of block.items) if (row.type === "KeyValue") addRowUses(row, path, uses);
   }
   return uses;
@@ -67,7 +83,8 @@ function keyUses(blocks: readonly CstBlock[]): KeyUse[] {
 
 function addRowUses(row: CstKeyValue, parent: readonly string[], uses: KeyUse[]): void {
   const path = [...parent, ...row.key.value];
-  uses.push({ path, at: spotOf(row.key.loc.start), once: true });
+  const at = spotOf(row.key.loc.start);
+  uses.push({ path, own: row.key.value, at, once: true, isTable: false });
   if (row.value.type !== "InlineTable") return;
   for (const { item } of inlineRows(row.value)) addRowUses(item, path, uses);
 }

@@ -1,8 +1,9 @@
 import { ManifestError } from "../errors.ts";
 import { Problems } from "./problems.ts";
-import { MAX_MANIFEST_BYTES, readToml } from "./read-toml.ts";
+import { readToml } from "./read-toml.ts";
+import { isTooLarge } from "./text.ts";
 import { dottedKey } from "./toml-text.ts";
-import type { TomlNode, TomlTable } from "./tree.ts";
+import type { TomlNode, TomlTable } from "./tree-model.ts";
 
 /** What is being edited. */
 export interface Edit {
@@ -36,7 +37,7 @@ export function checkEdit(o: {
 }): void {
   const problems = new Problems(o.edit.file);
   const after = readToml(o.result, problems);
-  if (Buffer.byteLength(o.result) > MAX_MANIFEST_BYTES) problems.throwIfAny();
+  if (isTooLarge(o.result)) problems.throwIfAny();
   if (!after) throw refused(o.edit);
   const { path } = o.edit;
   const isSet = takeOut(after, path);

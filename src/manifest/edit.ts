@@ -4,7 +4,7 @@ import { insertion } from "./edit-insert.ts";
 import type { Splice } from "./edit-insert.ts";
 import { removal } from "./edit-remove.ts";
 import { Located, isSamePath, isUnder } from "./locate.ts";
-import type { TomlNode } from "./tree.ts";
+import type { TomlNode } from "./tree-model.ts";
 
 /** Which entry to edit. */
 export interface EntryPath {

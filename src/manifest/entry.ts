@@ -4,12 +4,10 @@ import type { Entry, FileTarget, Scope, Source } from "./model.ts";
 import { isBase64, isDate } from "./names.ts";
 import type { Problems } from "./problems.ts";
 import { dottedKey } from "./toml-text.ts";
-import type { Spot, TomlMember, TomlScalar, TomlTable } from "./tree.ts";
+import type { Spot, TomlMember, TomlScalar, TomlTable } from "./tree-model.ts";
 
 /** Attributes that say where a value comes from; an entry has one of these four sources at most. */
 export const SOURCE_ATTRIBUTES = ["encrypted", "secret", "key", "template", "default"] as const;
-
-const FILE_ATTRIBUTES = ["file", "owner", "mode"] as const;
 
 const ATTRIBUTES = [
   ...SOURCE_ATTRIBUTES,
@@ -19,6 +17,9 @@ const ATTRIBUTES = [
   "prompt",
   "generate",
 ] as const;
+
+/** Of an entry that may be delivered as a file. */
+const ALL_ATTRIBUTES = [...ATTRIBUTES, "file", "owner", "mode"] as const;
 
 /** What is being read. */
 export interface EntryContext {
@@ -67,13 +68,17 @@ function readAttributes(
 ): Entry | undefined {
   const { problems, path, name, scope, files } = context;
   const fields = new Fields(problems, path, member);
-  fields.refuseUnknown(files ? [...ATTRIBUTES, ...FILE_ATTRIBUTES] : ATTRIBUTES, "attribute");
+  const place = problems.place(member.at, path);
+  if (member.node.members.size === 1 && fields.has("encrypted")) {
+    // nearly every entry is one sealed value: nothing else to look for
+    const source = readSealed(fields);
+    return source && { name, scope, place, source };
+  }
+  fields.refuseUnknown(files ? ALL_ATTRIBUTES : ATTRIBUTES, "attribute");
   const source = readSource(fields);
   const extras = readExtras(fields);
   const file = files ? readFileTarget(fields) : undefined;
-  if (!source) return undefined;
-  const place = problems.place(member.at, path);
-  return { name, scope, place, source, ...extras, ...fileOf(file) };
+  return source && { name, scope, place, source, ...extras, ...fileOf(file) };
 }
 
 function fileOf(file: FileTarget | undefined): Pick<Entry, "file"> {

@@ -1,8 +1,8 @@
 import type { ErrorCode } from "../errors.ts";
 import { nearMiss } from "./near-miss.ts";
 import type { Problems } from "./problems.ts";
-import { membersInOrder } from "./tree.ts";
-import type { Spot, TomlArray, TomlMember, TomlScalar, TomlTable } from "./tree.ts";
+import { membersInOrder } from "./tree-model.ts";
+import type { Spot, TomlArray, TomlMember, TomlScalar, TomlTable } from "./tree-model.ts";
 
 /** What {@link Fields.complain} may add to its message. */
 export interface Complaint {
@@ -86,7 +86,7 @@ export class Fields {
 
   /** Files each key that is none of ours, with the one that was probably meant. */
   refuseUnknown(known: readonly string[], what: string): void {
-    for (const [name] of this.members()) {
+    for (const name of this.#table.members.keys()) {
       if (known.includes(name)) continue;
       const meant = nearMiss(name, known);
       this.complain(name, `this is no ${what}`, {

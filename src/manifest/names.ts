@@ -56,3 +56,11 @@ export function isDate(text: string): boolean {
   const date = new Date(Date.UTC(year ?? 0, (month ?? 0) - 1, day));
   return date.getUTCMonth() + 1 === month && date.getUTCDate() === day;
 }
+
+/**
+ * Whether a name is one that every JavaScript object has, such as `constructor`. It can name a
+ * value, but no table: see iarna.ts.
+ */
+export function isInheritedName(name: string | undefined): boolean {
+  return name !== undefined && name in Object.prototype;
+}

@@ -1,7 +1,7 @@
 import { ManifestError } from "../errors.ts";
 import type { ErrorCode, ManifestIssue, Place } from "../errors.ts";
 import { dottedKey } from "./toml-text.ts";
-import type { Spot } from "./tree.ts";
+import type { Spot } from "./tree-model.ts";
 
 /** One thing to complain about; the key is a path of decoded names. */
 export interface Problem {

@@ -1,25 +1,15 @@
-import TOMLParser from "@iarna/toml/lib/toml-parser.js";
 import { firstDifference } from "./cross-check.ts";
 import { parseCst } from "./cst.ts";
 import type { CstBlock, CstKeyValue } from "./cst.ts";
+import { readWithIarna } from "./iarna.ts";
 import type { Problems } from "./problems.ts";
+import { placeSimpleLines } from "./simple-file.ts";
 import { splitSimpleLines } from "./simple-lines.ts";
 import type { SplitText } from "./simple-lines.ts";
+import { isTooLarge, MAX_MANIFEST_BYTES, normalizeText } from "./text.ts";
 import { explainFailure } from "./toml-failure.ts";
 import { buildTree } from "./tree.ts";
-import type { TomlTable, TomlTree } from "./tree.ts";
-
-/**
- * Largest manifest, in bytes of UTF-8. Some 5,000 sealed values fit; a file beyond it is a mistake
- * or an attack, and reading it would cost seconds.
- */
-export const MAX_MANIFEST_BYTES = 1024 * 1024;
-
-/** Drops a BOM and turns CRLF into LF: `@iarna/toml` refuses both. Values get LF, as TOML allows. */
-export function normalizeText(text: string): string {
-  const body = text.startsWith("\uFEFF") ? text.slice(1) : text;
-  return body.includes("\r") ? body.replaceAll("\r\n", "\n") : body;
-}
+import type { TomlTable, TomlTree } from "./tree-model.ts";
 
 /**
  * Reads TOML 1.0 with two readers that must agree: `@iarna/toml` (which accepts four ways to
@@ -28,7 +18,7 @@ export function normalizeText(text: string): string {
  * @returns the root table, or null when there were problems, which are then all in `problems`
  */
 export function readToml(text: string, problems: Problems): TomlTable | null {
-  if (Buffer.byteLength(text) > MAX_MANIFEST_BYTES) {
+  if (isTooLarge(text)) {
     problems.add({
       code: "MANIFEST_TOO_LARGE",
       at: { line: 1, column: 1 },
@@ -48,7 +38,7 @@ function readFast(text: string): TomlTable | null {
   try {
     const { blocks, tree } = readBoth(split.rest, (line) => split.restLines[line - 1] ?? line);
     if (blocks.some((block) => spansGap(block, split))) return null;
-    return placeSimpleLines(tree, split) ? tree.root : null;
+    return placeSimpleLines(tree.sections, split) ? tree.root : null;
   } catch {
     return null;
   }
@@ -74,10 +64,9 @@ function readBoth(text: string, lineOf: (line: number) => number): Reading {
   const { document, blocks } = parseCst(text);
   // only this getter refuses duplicates
   void (document.toJsObject as unknown);
-  const parser = new TOMLParser();
-  parser.parse(text);
   const tree = buildTree(blocks, lineOf);
-  if (firstDifference(tree.root, parser.finish())) throw new Error("the two TOML readers differ");
+  if (firstDifference(tree.root, readWithIarna(text)))
+    throw new Error("the two TOML readers differ");
   refuseProto(tree.root);
   return { blocks, tree };
 }
@@ -90,18 +79,6 @@ function spansGap(block: CstBlock, { restLines }: SplitText): boolean {
   if (block.type === "Comment") return false;
   if (block.type === "KeyValue") return broken(block);
   return block.items.some((row) => row.type === "KeyValue" && broken(row));
-}
-
-/** Puts each simple line into the table of the last header above it; false on a duplicate. */
-function placeSimpleLines({ sections }: TomlTree, { simple }: SplitText): boolean {
-  let index = 0;
-  for (const { line, name, member } of simple) {
-    while ((sections[index + 1]?.line ?? Infinity) < line) index++;
-    const members = sections[index]?.table.members;
-    if (!members || members.has(name)) return false;
-    members.set(name, member);
-  }
-  return true;
 }
 
 /** @throws Error when a key is `__proto__`, which no reader treats like the others */

@@ -3,8 +3,8 @@ import { Fields } from "./fields.ts";
 import { BUILD, COMMON } from "./model.ts";
 import type { Entry, Scope, SecretFiles } from "./model.ts";
 import { isBuildId, isEnvName, isEnvironmentName } from "./names.ts";
-import { membersInOrder } from "./tree.ts";
-import type { TomlMember, TomlTable } from "./tree.ts";
+import { membersInOrder } from "./tree-model.ts";
+import type { TomlMember, TomlTable } from "./tree-model.ts";
 
 /** Reads `[env.*]`: by environment, then by name. */
 export function readEnvironments(root: Fields): Map<string, ReadonlyMap<string, Entry>> {

@@ -1,11 +1,11 @@
-import TOMLParser from "@iarna/toml/lib/toml-parser.js";
 import { firstDifference } from "./cross-check.ts";
 import { parseCst } from "./cst.ts";
 import type { CstBlock } from "./cst.ts";
-import { fileDuplicates, fileProtoKeys, spotOf } from "./duplicates.ts";
+import { fileDuplicates, fileReservedKeys, spotOf } from "./duplicates.ts";
+import { readWithIarna } from "./iarna.ts";
 import type { Problems } from "./problems.ts";
 import { buildTree } from "./tree.ts";
-import type { Spot } from "./tree.ts";
+import type { Spot } from "./tree-model.ts";
 
 /**
  * Finds out why a text was refused and files it: broken syntax, a key or table defined twice, a
@@ -28,7 +28,7 @@ export function explainFailure(text: string, problems: Problems): void {
     return;
   }
   const found =
-    fileProtoKeys(blocks, problems) + (duplicate ? fileDuplicates(blocks, problems) : 0);
+    fileReservedKeys(blocks, problems) + (duplicate ? fileDuplicates(blocks, problems) : 0);
   if (found > 0) return;
   if (duplicate) fileRedefinition(problems, duplicate);
   else if (iarna) fileSyntax(problems, iarna.at, iarna);
@@ -42,9 +42,7 @@ interface IarnaFailure {
 
 function iarnaFailure(text: string): IarnaFailure | null {
   try {
-    const parser = new TOMLParser();
-    parser.parse(text);
-    parser.finish();
+    readWithIarna(text);
     return null;
   } catch (error) {
     const [line, col] = [numberOf(error, "line"), numberOf(error, "col")];
@@ -101,9 +99,7 @@ function fileRedefinition(problems: Problems, at: Spot): void {
 
 function fileDifference(text: string, blocks: readonly CstBlock[], problems: Problems): void {
   const { root } = buildTree(blocks, (line) => line);
-  const parser = new TOMLParser();
-  parser.parse(text);
-  const path = firstDifference(root, parser.finish()) ?? [];
+  const path = firstDifference(root, readWithIarna(text)) ?? [];
   const at = (path[0] === undefined ? undefined : root.members.get(path[0])?.at) ?? START;
   problems.add({
     code: "MANIFEST_SYNTAX",

@@ -38,6 +38,7 @@ apt_options() {
     -o Dir::State::lists="$dir/lists" -o Dir::State::status="$dir/status"
     -o Dir::Cache::archives="$dir/archives"
     -o Dir::Cache::pkgcache="$dir/pkgcache.bin" -o Dir::Cache::srcpkgcache= # half the CPU time
+    -o Acquire::Check-Valid-Until=false # a mirror may be weeks behind; signatures are still checked
     -o Acquire::Languages=none -o Acquire::Retries=3 -o APT::Sandbox::User=root
     -o APT::Update::Post-Invoke-Success= -o APT::Update::Post-Invoke= -o Debug::NoLocking=1
   )

@@ -19,6 +19,8 @@ export interface TestEngine {
   readonly plugins: string;
   /** The daemon's data folder; "" when it is not ours to look into. */
   readonly dataRoot: string;
+  /** The daemon's folder for what runs: sockets, container bundles; "" likewise. */
+  readonly execRoot: string;
 }
 
 /** The engines that `npm test` runs the end-to-end suite on, oldest first. */
@@ -48,6 +50,7 @@ export async function startEngine(variant: string): Promise<TestEngine> {
     docker: bin === undefined ? "docker" : join(bin, "docker"),
     plugins: printed.get("SEALMOUNT_ENGINE_PLUGINS") ?? "",
     dataRoot: printed.get("SEALMOUNT_ENGINE_DATA") ?? "",
+    execRoot: printed.get("SEALMOUNT_ENGINE_EXEC") ?? "",
   };
 }
 

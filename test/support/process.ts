@@ -34,14 +34,15 @@ export async function run(
     stdio: ["pipe", "pipe", "pipe"],
   });
   const all: Buffer[] = [];
+  let { interrupt } = options;
   const collect = (stream: NodeJS.ReadableStream): Buffer[] => {
     const chunks: Buffer[] = [];
     stream.on("data", (chunk: Buffer) => {
       chunks.push(chunk);
       all.push(chunk);
-      const { interrupt } = options;
       if (interrupt !== undefined && Buffer.concat(all).includes(interrupt.on)) {
         child.kill(interrupt.signal);
+        interrupt = undefined; // once
       }
     });
     return chunks;

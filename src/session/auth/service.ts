@@ -16,7 +16,10 @@ export interface Credentials {
 
 /** Where the logins of one build come from. */
 export interface AuthStore {
-  /** @param host - registry host; Docker Hub is always `docker.io`. Null means anonymous. */
+  /**
+   * @param host - registry host; Docker Hub is always `docker.io`
+   * @returns a login whose Secret the service wipes once it is sent, or null for anonymous
+   */
   credentials(host: string): Promise<Credentials | null>;
 }
 
@@ -30,7 +33,9 @@ const SECRET_TAG = 0x12;
 export function authService(store: AuthStore): GrpcService {
   const credentials = unary(async (request) => {
     const found = await store.credentials(hostOf(request));
-    return found === null ? frameOf(Buffer.alloc(0)) : answer(found);
+    if (found === null) return frameOf(Buffer.alloc(0));
+    using secret = found.secret;
+    return answer(found.username, secret);
   });
   return new Map([["/moby.filesync.v1.Auth/Credentials", credentials]]);
 }
@@ -41,9 +46,9 @@ function hostOf(request: Buffer): string {
   return DOCKER_HUB.has(host) ? "docker.io" : host;
 }
 
-function answer(found: Credentials): Buffer {
-  const username = writeFields([[1, found.username]]);
-  return found.secret.use((secret) => {
+function answer(name: string, password: Secret): Buffer {
+  const username = writeFields([[1, name]]);
+  return password.use((secret) => {
     const length = writeVarint(secret.length);
     const { frame, body } = newFrame(username.length + 1 + length.length + secret.length);
     username.copy(body);

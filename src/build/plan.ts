@@ -1,0 +1,135 @@
+/** What a build is going to do, as plain data with names only: what `--dry-run` prints. Pure. */
+import { escapeControl } from "../docker/errors.ts";
+import { ManifestError, type ManifestIssue } from "../errors.ts";
+import { neededStages, readDockerfile, type SecretMount } from "./dockerfile.ts";
+import type { BuildInputs } from "./inputs.ts";
+import type { BuildRequest } from "./options.ts";
+
+/** One secret that the Dockerfile asks for. */
+export interface PlannedSecret {
+  readonly id: string;
+  /** Line of the Dockerfile that asks first. */
+  readonly line: number;
+  readonly required: boolean;
+  /** True when the manifest has it: only then it is served. */
+  readonly declared: boolean;
+}
+
+/** The plan of a build. */
+export interface BuildPlan {
+  readonly context: string;
+  readonly dockerfile: string;
+  readonly ignoreFile: string | null;
+  readonly tags: readonly string[];
+  readonly target: string | null;
+  readonly platform: string | null;
+  readonly network: string | null;
+  readonly addHosts: readonly string[];
+  readonly noCache: boolean;
+  readonly pull: boolean;
+  /** Names only: a value may be something that should not be shown. */
+  readonly buildArgs: readonly string[];
+  readonly labels: readonly string[];
+  /** What the Dockerfile asks for, in its order. */
+  readonly secrets: readonly PlannedSecret[];
+  /** Lines that ask for an id which only the build itself knows. */
+  readonly unknownIdLines: readonly number[];
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Makes the plan.
+ *
+ * @param ids - names in `[build_secrets]`
+ * @throws {@link ManifestError} SECRET_MISSING with every `required` id that the manifest lacks, each
+ *   with its line of the Dockerfile
+ */
+export function assemblePlan(
+  request: BuildRequest,
+  inputs: BuildInputs,
+  ids: readonly string[],
+): BuildPlan {
+  const { shown, content } = inputs.dockerfile;
+  const mounts = mountsOfBuild(content.toString("utf8"), request.target);
+  const secrets = plannedSecrets(mounts, new Set(ids));
+  refuseMissing(secrets, shown);
+  return {
+    ...flagsOf(request),
+    context: request.context,
+    dockerfile: shown,
+    ignoreFile: inputs.ignoreFile,
+    secrets,
+    unknownIdLines: mounts.filter((mount) => mount.id === null).map((mount) => mount.line),
+    warnings: secrets.filter((secret) => !secret.declared).map((secret) => absent(secret, shown)),
+  };
+}
+
+/** Name of a `NAME=VALUE` argument. */
+export function nameOf(argument: string): string {
+  return argument.split("=", 1)[0] ?? "";
+}
+
+function flagsOf(
+  request: BuildRequest,
+): Omit<
+  BuildPlan,
+  "context" | "dockerfile" | "ignoreFile" | "secrets" | "unknownIdLines" | "warnings"
+> {
+  return {
+    tags: request.tags ?? [],
+    target: request.target ?? null,
+    platform: request.platform ?? null,
+    network: request.network ?? null,
+    addHosts: request.addHosts ?? [],
+    noCache: request.noCache === true,
+    pull: request.pull === true,
+    buildArgs: (request.buildArgs ?? []).map(nameOf),
+    labels: (request.labels ?? []).map(nameOf),
+  };
+}
+
+/** The mounts that this build will execute: not those of ONBUILD, nor of stages it skips. */
+function mountsOfBuild(text: string, target: string | undefined): SecretMount[] {
+  const facts = readDockerfile(text);
+  const needed = neededStages(facts, target);
+  return facts.mounts.filter((mount) => !mount.onbuild && needed.has(mount.stage));
+}
+
+function plannedSecrets(
+  mounts: readonly SecretMount[],
+  declared: ReadonlySet<string>,
+): PlannedSecret[] {
+  const found = new Map<string, PlannedSecret>();
+  for (const { id, line, required } of mounts) {
+    if (id === null) continue;
+    const before = found.get(id);
+    // the line of a mount that requires it says more than the first one
+    if (before?.required === true || (before !== undefined && !required)) continue;
+    found.set(id, { id, line, required, declared: declared.has(id) });
+  }
+  return [...found.values()];
+}
+
+function refuseMissing(secrets: readonly PlannedSecret[], file: string): void {
+  const issues = secrets
+    .filter((secret) => secret.required && !secret.declared)
+    .map(({ id, line }): ManifestIssue => ({
+      code: "SECRET_MISSING",
+      message: `the Dockerfile requires build secret ${escapeControl(id)}, which [build_secrets] lacks`,
+      place: { file, line, key: `build_secrets.${id}` },
+      hint: setCommand(id),
+    }));
+  const [first, ...rest] = issues;
+  if (first !== undefined) throw new ManifestError([first, ...rest]);
+}
+
+function absent({ id, line }: PlannedSecret, file: string): string {
+  return (
+    `${file}:${line}: build secret ${escapeControl(id)} is not in [build_secrets]: the step runs ` +
+    `without it (${setCommand(id)})`
+  );
+}
+
+function setCommand(id: string): string {
+  return `sealmount set ${escapeControl(id)} --build`;
+}

@@ -1,0 +1,81 @@
+/** The command line of `build --via`: docker's own flags and one `--secret` for each secret. Pure. */
+import type { BuildPlan } from "./plan.ts";
+import type { BuildRequest } from "./options.ts";
+
+/** A builder that reads secrets from files. */
+export type ViaTool = "docker" | "buildx" | "podman";
+
+/** First descriptor that a child inherits beside stdin, stdout and stderr. */
+export const FIRST_DESCRIPTOR = 3;
+
+/** What is going to run. Names only: `--dry-run` prints it. */
+export interface ViaPlan {
+  readonly program: string;
+  readonly args: readonly string[];
+  /** Ids in the order of their descriptors, from {@link FIRST_DESCRIPTOR}. */
+  readonly secrets: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+const COMMANDS: Readonly<Record<ViaTool, readonly [string, ...string[]]>> = {
+  docker: ["docker", "build"],
+  buildx: ["docker", "buildx", "build"],
+  podman: ["podman", "build"],
+};
+
+/**
+ * Makes the command line.
+ *
+ * @param plan - of the same request: its secrets are those that the Dockerfile mentions
+ * @param extra - flags of the tool's own that sealmount does not know, passed on untouched
+ */
+export function assembleVia(
+  tool: ViaTool,
+  request: BuildRequest,
+  plan: BuildPlan,
+  extra: readonly string[] = [],
+): ViaPlan {
+  const [program, ...command] = COMMANDS[tool];
+  const secrets = plan.secrets.filter((secret) => secret.declared).map((secret) => secret.id);
+  const mounts = secrets.map((id, index) => secretFlag(id, FIRST_DESCRIPTOR + index));
+  return {
+    program,
+    args: [...command, ...flagsOf(request), ...extra, ...mounts, request.context],
+    secrets,
+    warnings: [...plan.warnings, ...plan.unknownIdLines.map((line) => unknownId(plan, line))],
+  };
+}
+
+/** The value of `--secret` is one CSV record: an id with a comma or a quote is quoted. */
+function secretFlag(id: string, descriptor: number): string {
+  const field = `id=${id}`;
+  const quoted = /[",]/.test(field) ? `"${field.replaceAll('"', '""')}"` : field;
+  return `--secret=${quoted},src=/dev/fd/${descriptor}`;
+}
+
+function unknownId(plan: BuildPlan, line: number): string {
+  return (
+    `${plan.dockerfile}:${line}: the id of this secret contains a variable, so it is not passed ` +
+    `on (build without --via, or write the id out)`
+  );
+}
+
+/** Docker's flags in their long form, `--flag=value`, so that no value can be taken for a flag. */
+function flagsOf(request: BuildRequest): string[] {
+  return [
+    ...flag("file", request.dockerfile),
+    ...flag("tag", request.tags),
+    ...flag("build-arg", request.buildArgs),
+    ...flag("label", request.labels),
+    ...flag("target", request.target),
+    ...flag("platform", request.platform),
+    ...flag("network", request.network),
+    ...flag("add-host", request.addHosts),
+    ...(request.noCache === true ? ["--no-cache"] : []),
+    ...(request.pull === true ? ["--pull"] : []),
+  ];
+}
+
+function flag(name: string, values: string | readonly string[] | undefined): string[] {
+  return [values ?? []].flat().map((value) => `--${name}=${value}`);
+}

@@ -1,0 +1,209 @@
+import {
+  assertClean,
+  build,
+  type BuildPlan,
+  type BuildRequest,
+  BuildVault,
+  buildVia,
+  Mask,
+  planBuild,
+  planVia,
+  type ProgressMode,
+  progressView,
+  type Project,
+  renderReport,
+  reportJson,
+  scrubEnvironment,
+  type Secret,
+  SlotVault,
+  UsageError,
+  type ViaPlan,
+  type ViaTool,
+} from "../../index.ts";
+import type { Context, Handler } from "../spec.ts";
+import type { Values } from "../values.ts";
+import { maskedStream } from "./run-io.ts";
+import { connect, type KeySearch, keyringOf, openProject, warnAll } from "./shared.ts";
+import { searchImage } from "./verify.ts";
+
+/** `build CONTEXT`: each secret goes to the step that mounts it. */
+export const handle: Handler = async (context) => {
+  const { values, out } = context;
+  const request = requestOf(context);
+  const tool = values.get("via") as ViaTool | undefined;
+  refuseUnnamedImage(context);
+  const project = await openProject(context);
+  const ids = [...project.manifest.buildSecrets.keys()];
+  if (values.flag("dry-run")) {
+    const plan = await (tool === undefined
+      ? planBuild(request, ids)
+      : planVia({ ...request, tool }, ids));
+    if (tool !== undefined && !out.isJson) out.data(commandLine(plan as ViaPlan));
+    else out.json(plan satisfies BuildPlan | ViaPlan);
+    return 0;
+  }
+  using keyring = keyringOf(context, project);
+  using vault = new BuildVault(project, keyring.find);
+  const secrets = masking(context, vault);
+  const step: BuildStep = { context, project, keyring, request, vault, secrets };
+  const built = await (tool === undefined ? native(step) : handOver(step, tool));
+  warnAll(context, vault.warnings);
+  if (!values.flag("verify")) {
+    if (out.isJson) out.json(built);
+    return 0;
+  }
+  return await prove(step, built);
+};
+
+/** What is known of a finished build; another builder tells only what we opened for it. */
+interface Built {
+  /** By which the engine knows it: the id, or a tag. */
+  readonly image: string;
+  readonly imageId?: string;
+  readonly tags: readonly string[];
+  /** How often each secret was opened. */
+  readonly opened: Readonly<Record<string, number>>;
+  readonly warnings: readonly string[];
+}
+
+/** `--verify`: the report goes to stderr, as stdout belongs to the image's id. */
+async function prove({ context, project, keyring }: BuildStep, built: Built): Promise<number> {
+  const { out } = context;
+  const report = await searchImage(context, { project, keyring, image: built.image });
+  if (out.isJson) out.json({ ...built, verify: reportJson(report) });
+  else for (const line of renderReport(report)) out.note(line);
+  assertClean(report);
+  return 0;
+}
+
+interface BuildStep {
+  readonly context: Context;
+  readonly project: Project;
+  readonly keyring: KeySearch;
+  readonly request: BuildRequest;
+  readonly vault: BuildVault;
+  readonly secrets: { readonly ids: readonly string[]; open(id: string): Promise<Secret | null> };
+}
+
+async function native({ context, project, keyring, request, secrets }: BuildStep): Promise<Built> {
+  const { values, out, host } = context;
+  const engine = await connect(context);
+  const mode = values.flag("quiet") ? "quiet" : (values.get("progress") ?? "auto");
+  const view = progressView({
+    mode: mode as ProgressMode,
+    output: out.stderr,
+    color: out.hasColor,
+  });
+  try {
+    const result = await build({
+      ...request,
+      engine,
+      secrets,
+      auth: new SlotVault(project, keyring.find, project.manifest.registries),
+      onProgress: (event) => view.onProgress(event),
+      mask: (text) => out.mask(text),
+      signal: host.signal,
+    });
+    view.end();
+    const { imageId } = result;
+    if (!out.isJson) out.data(imageId);
+    return { ...result, image: imageId, opened: Object.fromEntries(result.opened) };
+  } finally {
+    view.end();
+  }
+}
+
+/**
+ * Runs another builder. Its output is always piped through the mask, so its progress is plain.
+ * It does not tell the image's id: the first tag stands for it.
+ */
+async function handOver(step: BuildStep, tool: ViaTool): Promise<Built> {
+  const { context, request, vault, secrets } = step;
+  const { host, out, values, env } = context;
+  const via = { ...request, tool, extra: values.flag("quiet") ? ["--quiet"] : [] };
+  // opened here, before the builder starts, as the mask has to know them all
+  for (const id of (await planVia(via, secrets.ids)).secrets) await secrets.open(id);
+  const mask = new Mask(vault.secrets);
+  // with --json, stdout is for one document of ours
+  const stdout = maskedStream(out.isJson ? host.stderr : host.stdout, mask);
+  const stderr = maskedStream(host.stderr, mask);
+  try {
+    const result = await buildVia({
+      ...via,
+      secrets,
+      childEnv: { ...scrubEnvironment(env), ...engineVariables(values) },
+      output: { stdout: stdout.stream, stderr: stderr.stream },
+      signal: host.signal,
+    });
+    for (const warning of result.warnings) out.warn(warning);
+    const [image = "", ...others] = request.tags ?? [];
+    const opened = Object.fromEntries(result.opened);
+    return { image, tags: [image, ...others], opened, warnings: result.warnings };
+  } finally {
+    await Promise.all([stdout.finish(), stderr.finish()]);
+  }
+}
+
+/** `--host` and `--context`, as docker's own client knows them. */
+function engineVariables(values: Values): Readonly<Record<string, string>> {
+  const [host, context] = [values.get("host"), values.get("context")];
+  // a host from the environment would win over the context
+  if (context !== undefined) return { DOCKER_HOST: "", DOCKER_CONTEXT: context };
+  return host === undefined ? {} : { DOCKER_HOST: host };
+}
+
+/** Secrets that mask themselves in everything written from the moment they are opened. */
+function masking({ out }: Context, vault: BuildVault): BuildStep["secrets"] {
+  const masked = new Set<Secret>();
+  return {
+    ids: vault.ids,
+    async open(id) {
+      const secret = await vault.open(id);
+      if (secret === null || masked.has(secret)) return secret;
+      masked.add(secret);
+      out.protect(new Mask([secret]));
+      return secret;
+    },
+  };
+}
+
+function requestOf({ operands, values, cwd, env }: Context): BuildRequest {
+  const [context = "."] = operands;
+  return {
+    context,
+    cwd,
+    env,
+    dockerfile: values.get("file"),
+    tags: values.list("tag"),
+    buildArgs: values.list("build-arg"),
+    labels: values.list("label"),
+    target: values.get("target"),
+    platform: values.get("platform"),
+    network: values.get("network"),
+    addHosts: values.list("add-host"),
+    noCache: values.flag("no-cache"),
+    pull: values.flag("pull"),
+  };
+}
+
+/** Another builder does not tell the image's id, so `--verify` needs a tag there. */
+function refuseUnnamedImage({ values }: Context): void {
+  if (!values.flag("verify") || !values.typed("via")) return;
+  if (values.get("via") === "podman")
+    throw new UsageError("USAGE_CONFLICT", "--verify looks on a Docker engine, not in podman", {
+      hint: "leave --verify out, or build without --via podman",
+    });
+  if (values.typed("tag")) return;
+  throw new UsageError("USAGE_CONFLICT", "--verify with --via needs a name for the image", {
+    hint: "add -t NAME",
+  });
+}
+
+/** As a shell would take it. */
+function commandLine({ program, args }: ViaPlan): string {
+  return [program, ...args].map(shellWord).join(" ");
+}
+
+function shellWord(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
+}

@@ -1,0 +1,20 @@
+import { listSecrets, type SecretInfo } from "../../index.ts";
+import { columns } from "../output.ts";
+import type { Handler } from "../spec.ts";
+import { openProject, optional } from "./shared.ts";
+
+/** `ls`: names and what is known about them. Opens nothing, so it needs no key. */
+export const handle: Handler = async (context) => {
+  const { values, out } = context;
+  const project = await openProject(context);
+  const secrets = listSecrets(project, optional("environment", values.get("env")));
+  if (out.isJson) out.json(secrets);
+  else for (const line of columns([HEAD, ...secrets.map(rowOf)])) out.data(line);
+  return 0;
+};
+
+const HEAD = ["NAME", "SCOPE", "KIND", "KEY", "FILE", "EXPIRES"];
+
+function rowOf({ name, scope, kind, keyId, file, expires }: SecretInfo): string[] {
+  return [name, scope, kind, keyId ?? "-", file?.path ?? "-", expires ?? "-"];
+}

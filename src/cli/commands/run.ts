@@ -1,0 +1,94 @@
+import {
+  openEnvironment,
+  parseFileFlag,
+  parseMode,
+  planEntries,
+  type PlanOptions,
+  planRun,
+  run,
+  type RunEntry,
+} from "../../index.ts";
+import type { Context, Handler } from "../spec.ts";
+import { programIo } from "./run-io.ts";
+import { containerOptionsOf } from "./run-options.ts";
+import {
+  connect,
+  environmentOf,
+  keyringOf,
+  openProject,
+  optional,
+  protect,
+  selectionOf,
+  warnAll,
+} from "./shared.ts";
+
+/** `run IMAGE`: a container with the secrets of one environment. */
+export const handle: Handler = async (context) => {
+  const { values, out, env } = context;
+  const typed = typedOptions(context);
+  const project = await openProject(context);
+  const options = { environment: environmentOf(context, project), selection: selectionOf(context) };
+  // everything that names alone can get wrong is found before a key or the engine is asked
+  const plan = planRun({ ...typed, entries: planEntries(project, options) });
+  if (values.flag("dry-run")) {
+    out.json({ environment: options.environment, ...plan });
+    return 0;
+  }
+  using keyring = keyringOf(context, project);
+  using opened = await openEnvironment(project, {
+    ...options,
+    env,
+    keyring: keyring.find,
+    asFiles: plan.files.map(({ name }) => name),
+  });
+  warnAll(context, opened.warnings);
+  // awaited here: returning the promise would wipe the values before they are used
+  return await perform(context, typed, opened.entries);
+};
+
+/** Everything that was typed, checked before the manifest is read. */
+function typedOptions({ operands, values, env }: Context): PlanOptions {
+  const [image = "", ...words] = operands;
+  // `run IMAGE -- printenv A`: the dashes are ours, docker would look for a program of that name
+  const command = words[0] === "--" ? words.slice(1) : words;
+  const mode = values.get("mode");
+  return {
+    image,
+    command,
+    container: containerOptionsOf(values),
+    env,
+    files: values.list("file").map(parseFileFlag),
+    delivery: (values.get("delivery") ?? "auto") as NonNullable<PlanOptions["delivery"]>,
+    ...optional("owner", values.get("owner")),
+    ...optional("mode", mode === undefined ? undefined : parseMode(mode)),
+  };
+}
+
+async function perform(
+  context: Context,
+  typed: PlanOptions,
+  entries: readonly RunEntry[],
+): Promise<number> {
+  const { values, out, host, cwd } = context;
+  const mask = protect(context, entries);
+  const engine = await connect(context);
+  // a program that has the terminal draws on it: holding text back would break its picture
+  const unmasked = values.flag("no-mask") || values.flag("tty");
+  const { io, finish } = programIo(context, unmasked ? null : mask);
+  try {
+    const { exitCode, containerId } = await run({
+      ...typed,
+      entries,
+      engine,
+      cwd,
+      io,
+      signal: host.signal,
+      onWarning: (text) => out.warn(text),
+    });
+    if (values.flag("detach") && out.isJson) out.json({ containerId });
+    else if (values.flag("detach")) out.data(containerId);
+    return exitCode;
+  } finally {
+    await finish();
+  }
+}

@@ -1,0 +1,111 @@
+#!/usr/bin/env node
+import { readFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { basename } from "node:path";
+import process from "node:process";
+import type { Env, Host } from "./host.ts";
+import { run } from "./program.ts";
+
+/**
+ * The process: the only file that touches `process`. It reads the environment once, turns signals
+ * into an abort, and exits with the code that {@link run} returns.
+ */
+
+/** Number of SIGPIPE: 128 + 13 is what a shell shows for a program whose reader went away. */
+const BROKEN_PIPE = 141;
+const INTERRUPTED = 130;
+
+/** How long clean-up may still take after the second signal, in milliseconds. */
+const LAST_GRACE_MS = 3000;
+
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
+/** Commands that pass signals on to a program; the last one to ask gets them. */
+const listeners: ((signal: NodeJS.Signals) => void)[] = [];
+const controller = new AbortController();
+let pipeBroke = false;
+let signalsAfterAbort = 0;
+
+for (const signal of SIGNALS) process.on(signal, onSignal);
+for (const stream of [process.stdout, process.stderr]) stream.on("error", onStreamError);
+const code = await run(process.argv.slice(2), hostOfProcess());
+await Promise.all([flush(process.stdout), flush(process.stderr)]);
+// open handles, such as a keep-alive connection to the engine, must not hold the process
+process.exit(pipeBroke && code === INTERRUPTED ? BROKEN_PIPE : code);
+
+function hostOfProcess(): Host {
+  const env = takeEnvironment();
+  return {
+    env,
+    cwd: workingDirectory(),
+    home: env["HOME"] ?? homedir(),
+    platform: process.platform,
+    // streams by getter: merely looking at process.stdin opens it
+    get stdin() {
+      return process.stdin;
+    },
+    get stdout() {
+      return process.stdout;
+    },
+    get stderr() {
+      return process.stderr;
+    },
+    signal: controller.signal,
+    onSignal(listener) {
+      listeners.push(listener);
+      return () => void listeners.splice(listeners.indexOf(listener), 1);
+    },
+    program: basename(process.argv[1] ?? ""),
+    version,
+  };
+}
+
+/**
+ * Reads the environment once. The key variables leave `process.env` at the same time, so that no
+ * child process that a library starts can inherit them.
+ */
+function takeEnvironment(): Env {
+  const env = { ...process.env };
+  for (const name of Object.keys(env))
+    if (name.startsWith("SEALMOUNT_KEY")) delete process.env[name];
+  return env;
+}
+
+/** The root folder stands in for a working directory that was deleted under us. */
+function workingDirectory(): string {
+  try {
+    return process.cwd();
+  } catch {
+    return "/";
+  }
+}
+
+function version(): string {
+  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
+  return (JSON.parse(text) as { version: string }).version;
+}
+
+/**
+ * The first signal aborts what runs, and clean-up follows. The second gives clean-up a last
+ * moment, the third none.
+ */
+function onSignal(signal: NodeJS.Signals): void {
+  const listener = listeners.at(-1);
+  if (listener !== undefined) return listener(signal);
+  if (!controller.signal.aborted) return controller.abort();
+  if (signalsAfterAbort++ > 0) process.exit(INTERRUPTED);
+  setTimeout(() => process.exit(INTERRUPTED), LAST_GRACE_MS).unref();
+}
+
+/** The reader of a pipe went away: stop quietly, whatever still runs is cleaned up. */
+function onStreamError(error: NodeJS.ErrnoException): void {
+  if (error.code !== "EPIPE") throw error;
+  pipeBroke = true;
+  controller.abort();
+}
+
+/** Resolves when everything written so far has left the process, or can't any more. */
+async function flush(stream: NodeJS.WriteStream): Promise<void> {
+  if (pipeBroke || stream.writableLength === 0) return;
+  await new Promise<void>((resolve) => stream.write("", () => resolve()));
+}

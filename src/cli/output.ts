@@ -1,0 +1,95 @@
+import type { HostOutput } from "./host.ts";
+
+/** Replaces every known secret in a text; the library's `Mask` is one. */
+export interface TextMask extends Disposable {
+  text(text: string): string;
+}
+
+/**
+ * Where a command writes. stdout carries data only; progress, prompts and warnings go to stderr.
+ * Once secrets were opened, {@link Output.protect} puts a mask over everything written after it.
+ */
+export class Output implements Disposable {
+  readonly stdout: HostOutput;
+  readonly stderr: HostOutput;
+  /** Whether `--json` was given. */
+  readonly isJson: boolean;
+  readonly #color: boolean;
+  readonly #masks: TextMask[] = [];
+
+  constructor(o: { stdout: HostOutput; stderr: HostOutput; isJson: boolean; color: boolean }) {
+    this.stdout = o.stdout;
+    this.stderr = o.stderr;
+    this.isJson = o.isJson;
+    this.#color = o.color && o.stderr.isTTY === true;
+  }
+
+  /** Masks everything written from now on, errors included. */
+  protect(mask: TextMask): void {
+    this.#masks.push(mask);
+  }
+
+  /** A line of data. */
+  data(line: string): void {
+    this.stdout.write(`${this.mask(line)}\n`);
+  }
+
+  /** Data as JSON, for `--json` and plans. */
+  json(value: unknown): void {
+    this.data(JSON.stringify(value, octalModes, 2));
+  }
+
+  /** A line for a person: what was done. */
+  note(line: string): void {
+    this.stderr.write(`${this.mask(line)}\n`);
+  }
+
+  /** A line for a person: what may be wrong. */
+  warn(message: string, hint?: string): void {
+    this.note(`sealmount: ${this.paint("33", "warning:")} ${message}`);
+    if (hint !== undefined) this.note(`sealmount: hint: ${hint}`);
+  }
+
+  /** Text as it is, without a newline of our own: a prompt, rendered help or errors. */
+  raw(stream: "stdout" | "stderr", text: string): void {
+    this[stream].write(this.mask(text));
+  }
+
+  /** Whether stderr shows colors. */
+  get hasColor(): boolean {
+    return this.#color;
+  }
+
+  /** Wraps a word in an SGR code, on a terminal that wants color. */
+  paint(code: string, text: string): string {
+    return this.#color ? `\u001b[${code}m${text}\u001b[0m` : text;
+  }
+
+  /** Applies every mask so far. */
+  mask(text: string): string {
+    return this.#masks.reduce((masked, mask) => mask.text(masked), text);
+  }
+
+  /** Wipes the masks: nothing may be written after it. */
+  [Symbol.dispose](): void {
+    for (const mask of this.#masks) mask[Symbol.dispose]();
+  }
+}
+
+/** A file mode as people write it, `"0440"`, not as the decimal number that it is. */
+function octalModes(key: string, value: unknown): unknown {
+  return key === "mode" && typeof value === "number" ? value.toString(8).padStart(4, "0") : value;
+}
+
+/** Rows as aligned columns, two spaces apart; the last column is not padded. */
+export function columns(rows: readonly (readonly string[])[]): string[] {
+  const widths: number[] = [];
+  for (const row of rows)
+    row.forEach((cell, i) => (widths[i] = Math.max(widths[i] ?? 0, cell.length)));
+  return rows.map((row) =>
+    row
+      .map((cell, i) => (i === row.length - 1 ? cell : cell.padEnd((widths[i] ?? 0) + 2)))
+      .join("")
+      .trimEnd(),
+  );
+}

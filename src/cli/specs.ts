@@ -1,0 +1,13 @@
+import type { CommandSpec } from "./spec.ts";
+import { KEY_SPECS } from "./specs/keys.ts";
+import { MANIFEST_SPECS } from "./specs/manifest.ts";
+import { USE_SPECS } from "./specs/use.ts";
+import { PROOF_SPECS } from "./specs/proof.ts";
+
+/** Every command, in the order of the work: manifest, keys, use, proof. */
+export const SPECS: readonly CommandSpec[] = [
+  ...MANIFEST_SPECS,
+  ...KEY_SPECS,
+  ...USE_SPECS,
+  ...PROOF_SPECS,
+];

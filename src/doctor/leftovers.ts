@@ -1,0 +1,121 @@
+/** What a killed sealmount left behind: on the engine, and in this machine's memory. */
+import type { Engine } from "../docker/engine.ts";
+import { listPrivateFolders, removePrivateFolder } from "../docker/host-tmpfs.ts";
+import type { PrivateFolder } from "../docker/host-tmpfs.ts";
+import { LABEL_OWNER, LABEL_ROLE, LABEL_RUN, isAlive } from "../docker/labels.ts";
+import type { Env } from "../keys/variables.ts";
+
+/** What nobody on this machine can vouch for is left alone for so long: a start takes a second. */
+const GRACE_MS = 10 * 60 * 1000;
+
+/** One thing that can go. */
+export interface Leftover {
+  readonly kind: "container" | "volume" | "folder";
+  /** Id, name or path. */
+  readonly name: string;
+  readonly remove: () => Promise<void>;
+}
+
+interface Container {
+  readonly Id: string;
+  readonly State: string;
+  /** Seconds since 1970. */
+  readonly Created: number;
+  readonly Labels: Readonly<Record<string, string>>;
+}
+
+interface Volume {
+  readonly Name: string;
+  /** RFC 3339; empty on engines that do not say. */
+  readonly CreatedAt?: string;
+  readonly Labels: Readonly<Record<string, string>> | null;
+}
+
+/**
+ * Finds leftovers, in the order in which they can be removed. A container that ever ran is never
+ * one of them, nor is a volume or folder that a container still refers to.
+ *
+ * @param engine - null when none answers: then only folders that no container can need
+ */
+export async function findLeftovers(
+  engine: Engine | null,
+  env: Env,
+  now: number = Date.now(),
+): Promise<Leftover[]> {
+  const containers = engine === null ? [] : await listContainers(engine);
+  const stale = containers.filter((container) => isStale(container, now));
+  const staleIds = new Set(stale.map(({ Id }) => Id));
+  const rest = containers.filter(({ Id }) => !staleIds.has(Id));
+  const runs = new Set(rest.map(({ Labels }) => Labels[LABEL_RUN]));
+  return [
+    ...(engine === null ? [] : stale.map((container) => containerLeftover(engine, container))),
+    ...(engine === null ? [] : await volumeLeftovers(engine, runs, now)),
+    ...(await folderLeftovers(engine, { env, runs, now })),
+  ];
+}
+
+async function listContainers(engine: Engine): Promise<Container[]> {
+  const query = { all: true, filters: JSON.stringify({ label: [LABEL_OWNER] }) };
+  return engine.request<Container[]>("GET", "/containers/json", { query });
+}
+
+function isStale({ State, Created, Labels }: Container, now: number): boolean {
+  const isHelper = Labels[LABEL_ROLE] === "helper";
+  // an app's container that never ran: we were killed between its creation and its start
+  return (isHelper || State === "created") && isAbandoned(Labels[LABEL_OWNER], Created * 1000, now);
+}
+
+function containerLeftover(engine: Engine, { Id }: Container): Leftover {
+  return { kind: "container", name: Id.slice(0, 12), remove: () => engine.removeContainer(Id) };
+}
+
+async function volumeLeftovers(
+  engine: Engine,
+  runs: ReadonlySet<string | undefined>,
+  now: number,
+): Promise<Leftover[]> {
+  const query = { filters: JSON.stringify({ label: [LABEL_OWNER] }) };
+  const { Volumes } = await engine.request<{ Volumes: Volume[] | null }>("GET", "/volumes", {
+    query,
+  });
+  return (Volumes ?? [])
+    .filter(({ Labels, CreatedAt }) => {
+      const made = Date.parse(CreatedAt ?? "") || 0;
+      return !runs.has(Labels?.[LABEL_RUN]) && isAbandoned(Labels?.[LABEL_OWNER], made, now);
+    })
+    .map(({ Name }) => ({ kind: "volume", name: Name, remove: () => engine.removeVolume(Name) }));
+}
+
+interface FolderFacts {
+  readonly env: Env;
+  readonly runs: ReadonlySet<string | undefined>;
+  readonly now: number;
+}
+
+async function folderLeftovers(engine: Engine | null, facts: FolderFacts): Promise<Leftover[]> {
+  const folders = await listPrivateFolders(facts.env);
+  if (folders.length === 0) return [];
+  const id = engine === null ? null : (await engine.request<{ ID: string }>("GET", "/info")).ID;
+  return folders
+    .filter((folder) => mayGo(folder, id, facts))
+    .map(({ path }) => ({ kind: "folder", name: path, remove: () => removePrivateFolder(path) }));
+}
+
+/** A folder that stays with its container is judged only by the engine that has the container. */
+function mayGo(
+  { note, changed }: PrivateFolder,
+  engine: string | null,
+  facts: FolderFacts,
+): boolean {
+  const { runs, now } = facts;
+  if (note === null) return now - changed > GRACE_MS;
+  if (note.kept && note.engine !== engine) return false;
+  if (runs.has(note.run)) return false;
+  return isAlive(note.owner) === false || now - changed > GRACE_MS;
+}
+
+/** The process that made it is gone; where that can't be known, time tells. */
+function isAbandoned(owner: string | undefined, made: number, now: number): boolean {
+  const alive = isAlive(owner ?? "");
+  return alive === undefined ? now - made > GRACE_MS : !alive;
+}

@@ -1,0 +1,138 @@
+/**
+ * sealmount as a library: everything that the command line does.
+ *
+ * The first part is for whoever seals, builds, runs or verifies. The second is relevant only for
+ * other libraries and tools, and not covered by semantic versioning. Heavy packages (libsodium,
+ * dockerode) are loaded by the function that needs them, not by this file.
+ */
+
+// ---------------------------------------------------------------- for end users
+
+export * from "./errors.ts";
+export { Secret } from "./secret/secret.ts";
+export { SecretSet } from "./secret/secret-set.ts";
+
+// the manifest: find, read, edit
+export { findProject, MANIFEST_NAMES, type Project, reloadProject } from "./project/project.ts";
+export { initProject, type InitOptions, type InitResult } from "./project/init.ts";
+export { setSecret, type SetOptions, type SetResult } from "./project/set.ts";
+export { removeSecret, type RemoveOptions, type RemoveResult } from "./project/remove.ts";
+export { listSecrets, type LengthClass, type SecretInfo } from "./project/list.ts";
+export { checkManifest, checkNames } from "./project/check.ts";
+export {
+  BUILD,
+  COMMON,
+  DEFAULT_ENVIRONMENT,
+  type Entry,
+  type FileTarget,
+  type Manifest,
+  publicKeyFor,
+  type Scope,
+  type Seal,
+  type SecretFiles,
+  type Slot,
+  type Source,
+} from "./manifest/model.ts";
+export { chooseEnvironment, overlayEnvironment } from "./manifest/overlay.ts";
+
+// keys
+export {
+  fingerprintOf,
+  type KeyPair,
+  newKeyPair,
+  parsePrivateKey,
+  parsePublicKey,
+  type PublicKey,
+} from "./crypto/keypair.ts";
+export { findKeys, type KeySourceOptions } from "./keys/find-keys.ts";
+export {
+  exportKey,
+  importKey,
+  type KeyFile,
+  type KeyFileInfo,
+  listKeyFiles,
+  writeKeyFile,
+} from "./keys/key-files.ts";
+export { type FoundKey, Keyring } from "./keys/keyring.ts";
+export { type Env, KEY_VARIABLES, scrubEnvironment } from "./keys/variables.ts";
+
+// opening: the only way from sealed to plain
+export {
+  type OpenedEntry,
+  type OpenedEnvironment,
+  openEnvironment,
+  type OpenOptions,
+  type PlannedEntry,
+  planEntries,
+} from "./vault/environment.ts";
+export { BuildVault, type Login, SlotVault } from "./vault/build-vault.ts";
+export type { KeyringSource } from "./vault/open-entries.ts";
+export type { Selection } from "./vault/select.ts";
+export { openForVerify, type VerifyOptions as OpenForVerifyOptions } from "./vault/verify-set.ts";
+export { Mask } from "./mask/mask.ts";
+
+// the engine
+export { type Endpoint, type EndpointChoice, resolveEndpoint } from "./docker/endpoint.ts";
+export { Engine } from "./docker/engine.ts";
+
+// build
+export { build, planBuild } from "./build/build.ts";
+export type { BuildEvent } from "./build/events.ts";
+export type { BuildOptions, BuildRequest, BuildResult, BuildSecrets } from "./build/options.ts";
+export type { BuildPlan, PlannedSecret } from "./build/plan.ts";
+export { type ProgressMode, progressView, type ProgressView } from "./build/progress-view.ts";
+export {
+  buildVia,
+  planVia,
+  type ViaOptions,
+  type ViaRequest,
+  type ViaResult,
+} from "./build/via.ts";
+export type { ViaPlan, ViaTool } from "./build/via-plan.ts";
+
+// run and exec
+export { run } from "./run/run.ts";
+export { planRun, type RunPlan } from "./run/plan.ts";
+export { parseFileFlag, parseMode } from "./run/file-flag.ts";
+export type {
+  ContainerOptions,
+  FileRequest,
+  PlanOptions,
+  RunEntry,
+  RunIo,
+  RunOptions,
+  RunResult,
+  Terminal,
+} from "./run/options.ts";
+export { exec, type ExecEntry, type ExecOptions } from "./exec/exec.ts";
+export { type ExecFile, type ExecPlan, planExec, type PlannedValue } from "./exec/plan.ts";
+
+// proof
+export { verify, verifyArchive, type VerifyOptions } from "./verify/verify.ts";
+export { assertClean } from "./verify/assert-clean.ts";
+export { renderReport, reportJson } from "./verify/report.ts";
+export {
+  type Finding,
+  type LayerReport,
+  type Unproved,
+  verdictOf,
+  type Verdict,
+  type VerifyReport,
+} from "./verify/model.ts";
+export { doctor, type DoctorOptions } from "./doctor/doctor.ts";
+export type { DoctorLine, DoctorStatus } from "./doctor/model.ts";
+
+// ---------------------------------------------------------------- for other libraries
+
+export { type Binding, decodeEnvelope, encodeEnvelope } from "./crypto/envelope.ts";
+export { seal, unseal, unsealAll, type Unsealed } from "./crypto/seal.ts";
+export { type ManifestContext, parseManifest } from "./manifest/parse.ts";
+export { removeEntry, setEntry } from "./manifest/edit.ts";
+export { nearMiss } from "./manifest/near-miss.ts";
+export { type AuthStore, type Credentials } from "./session/auth/service.ts";
+export { type SecretStore } from "./session/secrets/service.ts";
+export { openSession, type Session, type SessionServices } from "./session/session.ts";
+export { needlesOf } from "./needles/variants.ts";
+export { type Needle, wipeNeedles } from "./needles/needle.ts";
+export { provability, type Provable } from "./needles/provability.ts";
+export { type Hit, NeedleSearch } from "./needles/search.ts";

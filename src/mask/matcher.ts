@@ -1,0 +1,76 @@
+import { wipeNeedles } from "../needles/needle.ts";
+import type { Needle } from "../needles/needle.ts";
+import { findAll } from "../needles/search.ts";
+import { NeedleTable } from "../needles/table.ts";
+import { needlesOf } from "../needles/variants.ts";
+import type { Secret } from "../secret/secret.ts";
+
+/** A part of a text that belongs to one or more overlapping needles. */
+export interface Range {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Says what to hide in a text, and how much of its end may still turn into something to hide. */
+export class Matcher {
+  readonly #needles: Needle[];
+  readonly #table: NeedleTable;
+  /** Needles by their first byte. */
+  readonly #byFirst = new Map<number, Needle[]>();
+  #wiped = false;
+
+  constructor(secrets: Iterable<Secret>) {
+    this.#needles = [...secrets].flatMap((secret) => needlesOf(secret, "mask"));
+    this.#table = new NeedleTable(this.#needles);
+    for (const needle of this.#needles) {
+      const first = needle.bytes[0] ?? 0;
+      const group = this.#byFirst.get(first);
+      if (group === undefined) this.#byFirst.set(first, [needle]);
+      else group.push(needle);
+    }
+  }
+
+  /**
+   * What to hide, in order. Overlapping needles are one range, so that the longest one wins and
+   * nothing between two of them shows.
+   *
+   * @throws Error after {@link wipe}: text must not pass unmasked
+   */
+  ranges(text: Buffer): Range[] {
+    if (this.#wiped) throw new Error("the mask was wiped");
+    const hits = findAll(this.#table, text).map(({ needle, offset }) => ({
+      start: offset,
+      end: offset + needle.bytes.length,
+    }));
+    hits.sort((a, b) => a.start - b.start);
+    const merged: { start: number; end: number }[] = [];
+    for (const hit of hits) {
+      const last = merged.at(-1);
+      if (last === undefined || hit.start >= last.end) merged.push(hit);
+      else last.end = Math.max(last.end, hit.end);
+    }
+    return merged;
+  }
+
+  /** Where the longest tail begins that could be the beginning of a needle; else the length. */
+  tail(text: Buffer): number {
+    const first = Math.max(0, text.length - this.#table.longest + 1);
+    for (let at = first; at < text.length; at++) {
+      const group = this.#byFirst.get(text[at] ?? 0);
+      if (group?.some(({ bytes }) => mayBegin(bytes, text, at)) === true) return at;
+    }
+    return text.length;
+  }
+
+  wipe(): void {
+    this.#wiped = true;
+    wipeNeedles(this.#needles);
+    this.#table.wipe();
+  }
+}
+
+/** True when the text from `at` on is a proper beginning of the needle. */
+function mayBegin(needle: Buffer, text: Buffer, at: number): boolean {
+  const length = text.length - at;
+  return length < needle.length && needle.compare(text, at, text.length, 0, length) === 0;
+}

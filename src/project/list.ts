@@ -1,0 +1,98 @@
+import { fingerprintOf } from "../crypto/keypair.ts";
+import type { Place } from "../errors.ts";
+import { publicKeyFor } from "../manifest/model.ts";
+import type { Entry, FileTarget, Manifest, Scope, Source } from "../manifest/model.ts";
+import { overlayEnvironment } from "../manifest/overlay.ts";
+import type { Project } from "./project.ts";
+import { entriesOf, scopesOf } from "./scopes.ts";
+
+/** What may be known about an entry without opening it; plain data without a value. */
+export interface SecretInfo {
+  readonly name: string;
+  readonly scope: Scope;
+  readonly kind: Source["kind"];
+  /** Fingerprint of the key that the scope seals for now; only for sealed values. */
+  readonly keyId?: string;
+  /** Only for sealed values, whose padding hides the length itself. */
+  readonly lengthClass?: LengthClass;
+  readonly file?: FileTarget;
+  readonly expires?: string;
+  readonly type?: string;
+  readonly description?: string;
+  readonly place: Place;
+}
+
+/** Up to 1 KiB (a password), up to 16 KiB (a key file), or more. */
+export type LengthClass = "short" | "medium" | "long";
+
+/**
+ * Lists what the manifest holds. Opens nothing, so it needs no private key.
+ *
+ * @param o.environment - only what this environment has, common included; otherwise every scope,
+ *   and the slots of `[registries]` and `[git]`
+ */
+export function listSecrets(
+  project: Project,
+  o: { readonly environment?: string | undefined } = {},
+): SecretInfo[] {
+  const { manifest } = project;
+  const entries =
+    o.environment === undefined ? allEntries(manifest) : inEnvironment(manifest, o.environment);
+  const keyIds = new Map<Scope, string | null>();
+  return entries.map((entry) => infoOf(entry, keyIdOf(manifest, entry.scope, keyIds)));
+}
+
+function inEnvironment(manifest: Manifest, environment: string): Entry[] {
+  return [...overlayEnvironment(manifest, environment).values()];
+}
+
+function allEntries(manifest: Manifest): Entry[] {
+  const inScopes = scopesOf(manifest).flatMap((scope) => [...entriesOf(manifest, scope).values()]);
+  const slots = [...manifest.registries, ...manifest.git].flatMap(({ secret }) => secret ?? []);
+  return [...inScopes, ...slots];
+}
+
+function keyIdOf(
+  { seal }: Manifest,
+  scope: Scope,
+  known: Map<Scope, string | null>,
+): string | null {
+  const cached = known.get(scope);
+  if (cached !== undefined) return cached;
+  const text = publicKeyFor(seal, scope);
+  const keyId = text === undefined ? null : fingerprintOf(text);
+  known.set(scope, keyId);
+  return keyId;
+}
+
+function infoOf(entry: Entry, keyId: string | null): SecretInfo {
+  const { source, place, name, scope } = entry;
+  const sealed =
+    source.kind === "sealed" ? { lengthClass: lengthClassOf(source.encrypted.length) } : {};
+  return {
+    name,
+    scope,
+    kind: source.kind,
+    ...(source.kind === "sealed" && keyId !== null ? { keyId } : {}),
+    ...sealed,
+    ...optionalOf(entry),
+    place,
+  };
+}
+
+function optionalOf(entry: Entry): Pick<SecretInfo, "file" | "expires" | "type" | "description"> {
+  const { file, expires, type, description } = entry;
+  return {
+    ...(file === undefined ? {} : { file }),
+    ...(expires === undefined ? {} : { expires }),
+    ...(type === undefined ? {} : { type }),
+    ...(description === undefined ? {} : { description }),
+  };
+}
+
+/** By the length of the sealed text: base64 of the padded envelope and 48 bytes of box. */
+function lengthClassOf(characters: number): LengthClass {
+  const bytes = (characters * 3) / 4 - 48;
+  if (bytes <= 1024) return "short";
+  return bytes <= 16 * 1024 ? "medium" : "long";
+}

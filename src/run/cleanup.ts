@@ -1,0 +1,45 @@
+/** Takes back what a run has made, last first. Every step is tried, whatever the others do. */
+
+/** One thing to take back. */
+export interface CleanupStep {
+  /** What stays behind when the step fails, in words. */
+  readonly what: string;
+  /** Safe to repeat. */
+  readonly undo: () => Promise<void>;
+}
+
+/** A stack of steps; each runs at most once. */
+export class Cleanup {
+  #steps: CleanupStep[] = [];
+
+  /** Adds a step. Add it before the thing is made, or nothing takes back a half-made one. */
+  add(what: string, undo: () => Promise<void>): CleanupStep {
+    const step = { what, undo };
+    this.#steps.push(step);
+    return step;
+  }
+
+  /** Drops a step: the thing is gone, or meant to stay. */
+  forget(step: CleanupStep): void {
+    this.#steps = this.#steps.filter((other) => other !== step);
+  }
+
+  /** Runs one step now, and not again. */
+  async run(step: CleanupStep): Promise<void> {
+    this.forget(step);
+    await step.undo();
+  }
+
+  /**
+   * Runs all steps, last first.
+   *
+   * @returns what is left behind because its step failed
+   */
+  async runAll(): Promise<string[]> {
+    const left: string[] = [];
+    for (const step of this.#steps.toReversed()) {
+      await this.run(step).catch(() => left.push(step.what));
+    }
+    return left;
+  }
+}

@@ -1,0 +1,34 @@
+/** Helper containers on the cleanup stack. */
+import type { CleanupStep } from "../cleanup.ts";
+import type { Mount } from "../flags/mounts.ts";
+import { createProbe } from "../probe.ts";
+import type { DeliveryContext } from "./delivery.ts";
+
+/** A never-started container and the step that removes it. */
+export interface Helper {
+  readonly id: string;
+  readonly step: CleanupStep;
+}
+
+/** Makes one helper; if anything fails from here on, the stack removes it. */
+export async function createHelper(
+  context: DeliveryContext,
+  mounts: readonly Mount[] = [],
+): Promise<Helper> {
+  const { engine, image, platform, run, cleanup } = context;
+  const id = await createProbe({ engine, image, platform, run, mounts });
+  const step = cleanup.add(`helper container ${id.slice(0, 12)}`, () => engine.removeContainer(id));
+  return { id, step };
+}
+
+/** Makes two at once. Waits for both even when one fails, or the other would get lost. */
+export async function createTwoHelpers(
+  context: DeliveryContext,
+  mounts: readonly Mount[],
+): Promise<readonly [Helper, Helper]> {
+  const make = (): Promise<Helper> => createHelper(context, mounts);
+  const [first, second] = await Promise.allSettled([make(), make()]);
+  if (first.status === "rejected") throw first.reason;
+  if (second.status === "rejected") throw second.reason;
+  return [first.value, second.value];
+}

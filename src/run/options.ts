@@ -1,0 +1,145 @@
+/** What goes into `run`: plain types, shared by plan and performance. */
+import type { Engine } from "../docker/engine.ts";
+import type { DeliveryKind } from "../docker/delivery-choice.ts";
+import type { Secret } from "../secret/secret.ts";
+
+/** Environment of the client, as it comes in from the command line. */
+export type Env = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Options of `docker run` with docker's own names and meaning. Strings are in docker's own syntax
+ * (`8080:80`, `512m`, `nofile=1024:2048`) and checked before anything happens.
+ */
+export interface ContainerOptions {
+  readonly detach?: boolean | undefined;
+  readonly rm?: boolean | undefined;
+  readonly interactive?: boolean | undefined;
+  readonly tty?: boolean | undefined;
+  readonly name?: string | undefined;
+  readonly publish?: readonly string[] | undefined;
+  readonly publishAll?: boolean | undefined;
+  readonly volume?: readonly string[] | undefined;
+  readonly mount?: readonly string[] | undefined;
+  readonly tmpfs?: readonly string[] | undefined;
+  readonly env?: readonly string[] | undefined;
+  readonly envFile?: readonly string[] | undefined;
+  readonly workdir?: string | undefined;
+  readonly user?: string | undefined;
+  readonly network?: string | undefined;
+  readonly hostname?: string | undefined;
+  readonly addHost?: readonly string[] | undefined;
+  readonly restart?: string | undefined;
+  readonly entrypoint?: string | undefined;
+  readonly label?: readonly string[] | undefined;
+  readonly readOnly?: boolean | undefined;
+  readonly capAdd?: readonly string[] | undefined;
+  readonly capDrop?: readonly string[] | undefined;
+  readonly securityOpt?: readonly string[] | undefined;
+  readonly init?: boolean | undefined;
+  readonly platform?: string | undefined;
+  /** Images are never pulled here: both values give IMAGE_MISSING for an image that is not there. */
+  readonly pull?: "never" | "missing" | undefined;
+  readonly stopSignal?: string | undefined;
+  readonly ulimit?: readonly string[] | undefined;
+  readonly memory?: string | undefined;
+  readonly cpus?: string | undefined;
+  /** Pass signals on to the program; on by default. */
+  readonly sigProxy?: boolean | undefined;
+}
+
+/** An entry by name: enough for a plan. */
+export interface PlanEntry {
+  readonly name: string;
+  /** False for values that stand in the manifest as plain text. */
+  readonly sensitive: boolean;
+  /** Delivered as a file in place of a variable. `mode` as a number, such as 0o440. */
+  readonly file?:
+    { readonly path: string; readonly owner?: string; readonly mode?: number } | undefined;
+}
+
+/** A secret or plain value, opened; the shape of the vault's `OpenedEntry`. The caller wipes it. */
+export interface RunEntry extends PlanEntry {
+  readonly value: Secret;
+}
+
+/** `--file NAME[=PATH][,owner=…][,mode=…]`, parsed; overrides the manifest part by part. */
+export interface FileRequest {
+  readonly name: string;
+  readonly path?: string | undefined;
+  readonly owner?: string | undefined;
+  readonly mode?: number | undefined;
+}
+
+/** A terminal, where standard input and output are one. */
+export interface Terminal {
+  /** In characters. */
+  size(): { readonly rows: number; readonly columns: number };
+  setRawMode(raw: boolean): void;
+  /** @returns stops it again */
+  onResize(listener: () => void): () => void;
+}
+
+/** The program's input and output. Nothing here is ended or closed by `run`. */
+export interface RunIo {
+  readonly stdin?: NodeJS.ReadableStream | undefined;
+  readonly stdout: NodeJS.WritableStream;
+  readonly stderr: NodeJS.WritableStream;
+  readonly terminal?: Terminal | undefined;
+  /** Hands signals to the container once it starts. @returns stops it again */
+  readonly onSignal?: ((listener: (signal: NodeJS.Signals) => void) => () => void) | undefined;
+}
+
+/** Steps of a run, in order; an abort is obeyed between them. */
+export const PHASES = [
+  "image",
+  "prepare",
+  "create",
+  "fill",
+  "attach",
+  "start",
+  "running",
+  "ended",
+] as const;
+export type Phase = (typeof PHASES)[number];
+
+/** All that a plan is made from: no engine needed. */
+export interface PlanOptions {
+  readonly image: string;
+  /** Program and arguments; empty: the image's own. */
+  readonly command?: readonly string[] | undefined;
+  readonly container?: ContainerOptions | undefined;
+  readonly entries?: readonly PlanEntry[] | undefined;
+  readonly files?: readonly FileRequest[] | undefined;
+  /** Owner for every `files` request without one. */
+  readonly owner?: string | undefined;
+  /** Mode for every `files` request without one, such as 0o440. */
+  readonly mode?: number | undefined;
+  readonly delivery?: "auto" | DeliveryKind | undefined;
+  /** Environment of the client: `-e NAME` without a value reads it. */
+  readonly env: Env;
+  /** Contents of `envFile`, in order; `run` reads them itself. */
+  readonly envFileTexts?: readonly { readonly file: string; readonly bytes: Uint8Array }[];
+}
+
+/** Everything `run` needs. */
+export interface RunOptions extends PlanOptions {
+  readonly entries?: readonly RunEntry[] | undefined;
+  readonly engine: Engine;
+  /** Working directory for relative paths in `-v`, `--env-file` and `--security-opt seccomp=`. */
+  readonly cwd: string;
+  readonly io: RunIo;
+  /** Stops the run: before the start everything is taken back, after it the container is killed. */
+  readonly signal?: AbortSignal | undefined;
+  readonly onPhase?: ((phase: Phase) => void) | undefined;
+  /** Told once each, in words; a value is never part of them. */
+  readonly onWarning?: ((text: string) => void) | undefined;
+}
+
+/** How a run ended. */
+export interface RunResult {
+  /** The program's own code, 128+N for a signal; 0 when detached. */
+  readonly exitCode: number;
+  readonly containerId: string;
+  /** How files went in. */
+  readonly delivery: "none" | DeliveryKind;
+}

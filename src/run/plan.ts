@@ -1,0 +1,177 @@
+/** What a run will do, as plain data: names, paths and modes, never a value. */
+import { SealmountError, UsageError } from "../errors.ts";
+import { scrubEnvironment } from "../keys/variables.ts";
+import { nearMiss } from "../manifest/near-miss.ts";
+import { toCreateBody, targetsOf } from "./create-body.ts";
+import { planDelivery } from "./delivery/life.ts";
+import type { PlannedDelivery } from "./delivery/life.ts";
+import {
+  DEFAULT_FOLDER,
+  DEFAULT_MODE,
+  checkPath,
+  checkTogether,
+  resolveTarget,
+} from "./file-target.ts";
+import { parseEnv, parseEnvFile } from "./flags/environment.ts";
+import type { Variable } from "./flags/environment.ts";
+import type { ContainerOptions, FileRequest, PlanOptions, PlanEntry } from "./options.ts";
+
+/** A variable by name, and where its value comes from. */
+export interface PlannedVariable {
+  readonly name: string;
+  /** `secret` and `plain` from the manifest, `option` from `-e` or `--env-file`. */
+  readonly from: "secret" | "plain" | "option";
+}
+
+/** A file by name. */
+export interface PlannedFile {
+  readonly name: string;
+  /** As asked for; a relative one is resolved with the image's WORKDIR. */
+  readonly path: string;
+  /** `root`, a name of the image, numbers, or `USER`. */
+  readonly owner: string;
+  /** Permission bits, such as 0o600. */
+  readonly mode: number;
+}
+
+/** Printed by `--dry-run`, compared by tests. */
+export interface RunPlan {
+  readonly image: string;
+  readonly command: readonly string[];
+  readonly env: readonly PlannedVariable[];
+  readonly files: readonly PlannedFile[];
+  readonly delivery: PlannedDelivery;
+  /** The options as given, but for the values of `env`. */
+  readonly container: Omit<ContainerOptions, "env" | "envFile">;
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Plans a run without an engine.
+ *
+ * @throws {@link UsageError} for options docker would refuse, `owner` or `mode` without a file, a
+ *   key variable among the options
+ * @throws {@link DockerError} DELIVERY_PATH for a path that can't hold a file
+ * @throws {@link PolicyError} POLICY for files that would not live as long as their container
+ */
+export function planRun(options: PlanOptions): RunPlan {
+  const { env: _env, envFile: _envFile, ...container } = options.container ?? {};
+  toCreateBody(container, { image: options.image, command: [], cwd: "/" });
+  const files = planFiles(options);
+  checkTogether(
+    files.filter(({ path }) => path.startsWith("/")),
+    targetsOf(container, "/"),
+  );
+  return {
+    image: options.image,
+    command: options.command ?? [],
+    env: planVariables(options, new Set(files.map(({ name }) => name))),
+    files,
+    delivery: planDelivery(options.delivery ?? "auto", container, files.length),
+    container,
+    warnings: warningsOf(container, files),
+  };
+}
+
+/** Variables from `--env-file` and `-e`, in docker's order; later ones win. */
+export function optionVariables(options: PlanOptions): Variable[] {
+  const files = (options.envFileTexts ?? []).flatMap(({ file, bytes }) =>
+    parseEnvFile(file, bytes, options.env),
+  );
+  const typed = (options.container?.env ?? []).map((text) => parseEnv(text, options.env));
+  const variables = [...files, ...typed];
+  for (const { name } of variables) refuseKeyVariable(name);
+  return variables;
+}
+
+/** Paths made absolute with the image's facts; checked again, now that all are known. */
+export function resolveFiles(
+  plan: RunPlan,
+  workingFolder: string | undefined,
+  cwd: string,
+): PlannedFile[] {
+  const folder = plan.container.workdir ?? workingFolder;
+  const files = plan.files.map((file) => ({ ...file, path: resolveTarget(file.path, folder) }));
+  for (const file of files) checkPath(file);
+  checkTogether(files, targetsOf(plan.container, cwd));
+  return files;
+}
+
+function planFiles(options: PlanOptions): PlannedFile[] {
+  const entries = options.entries ?? [];
+  const requests = new Map((options.files ?? []).map((request) => [request.name, request]));
+  if (requests.size === 0 && (options.owner !== undefined || options.mode !== undefined)) {
+    throw new UsageError("USAGE", "an owner or a mode is given without a file", {
+      hint: "add --file NAME=/path/in/container",
+    });
+  }
+  const names = entries.map(({ name }) => name);
+  for (const name of requests.keys()) {
+    if (!names.includes(name)) throw missing(name, names);
+  }
+  return entries.flatMap((entry) => {
+    const request = requests.get(entry.name);
+    if (request === undefined && entry.file === undefined) return [];
+    const file = planFile(entry, request, options);
+    checkPath(file);
+    return [file];
+  });
+}
+
+/** What is asked for on the command line wins over the manifest, part by part. */
+function planFile(
+  entry: PlanEntry,
+  request: FileRequest | undefined,
+  options: PlanOptions,
+): PlannedFile {
+  const typed = request === undefined ? {} : { owner: options.owner, mode: options.mode };
+  const layers = [request, typed, entry.file].map((layer) => withoutGaps(layer ?? {}));
+  const { name } = entry;
+  const defaults = { path: `${DEFAULT_FOLDER}/${name}`, owner: "root", mode: DEFAULT_MODE };
+  return { ...defaults, ...layers[2], ...layers[1], ...layers[0], name };
+}
+
+function withoutGaps(layer: Partial<FileRequest>): Partial<PlannedFile> {
+  const { path, owner, mode } = layer;
+  return {
+    ...(path === undefined ? {} : { path }),
+    ...(owner === undefined ? {} : { owner }),
+    ...(mode === undefined ? {} : { mode }),
+  };
+}
+
+function planVariables(options: PlanOptions, files: ReadonlySet<string>): PlannedVariable[] {
+  const planned = new Map<string, PlannedVariable>();
+  for (const { name, sensitive } of options.entries ?? []) {
+    if (files.has(name)) continue;
+    refuseKeyVariable(name);
+    planned.set(name, { name, from: sensitive ? "secret" : "plain" });
+  }
+  for (const { name } of optionVariables(options)) planned.set(name, { name, from: "option" });
+  return [...planned.values()];
+}
+
+function refuseKeyVariable(name: string): void {
+  // one rule for children and containers
+  if (name in scrubEnvironment({ [name]: "" })) return;
+  throw new UsageError("USAGE", `the key variable ${name} can't be passed to a container`, {
+    hint: "a container gets opened values, never the key: leave the option out",
+  });
+}
+
+function missing(name: string, names: readonly string[]): SealmountError {
+  const near = nearMiss(name, names);
+  return new SealmountError(
+    "SECRET_MISSING",
+    `--file names ${JSON.stringify(name)}, which is not set`,
+    {
+      hint: near === undefined ? `set it first: sealmount set ${name}` : `did you mean ${near}?`,
+    },
+  );
+}
+
+function warningsOf(container: ContainerOptions, files: readonly PlannedFile[]): string[] {
+  const caps = (container.capAdd ?? []).map((cap) => cap.toUpperCase().replace(/^CAP_/, ""));
+  if (files.length === 0 || !caps.some((cap) => cap === "SYS_ADMIN" || cap === "ALL")) return [];
+  return ["with SYS_ADMIN the program can make its secret files writable"];
+}

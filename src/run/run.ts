@@ -1,0 +1,196 @@
+/** `run`: create, deliver, start, attach, pass on signals and the exit code, clean up. */
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { DockerError, InterruptedError, UsageError } from "../errors.ts";
+import { attach, proxySignals } from "./attach.ts";
+import type { Attachment } from "./attach.ts";
+import { Cleanup } from "./cleanup.ts";
+import { explainPaths } from "./delivery/explain.ts";
+import { readEnvFiles } from "./inputs.ts";
+import { launch } from "./launch.ts";
+import type { LaunchContext, Launched } from "./launch.ts";
+import type { Phase, RunOptions, RunResult } from "./options.ts";
+import { planRun } from "./plan.ts";
+import type { RunPlan } from "./plan.ts";
+
+/** After the streams have ended the exit code follows at once; if not, the user has detached. */
+const DETACH_GRACE_MS = 500;
+
+/**
+ * Runs a container with secrets and waits for its end (or, detached, for its start).
+ *
+ * Until the program runs, any failure or abort takes everything back: container, helpers, volumes,
+ * files. Afterwards the files live exactly as long as the container runs (with a restart policy: as
+ * long as it exists), also when this process is killed.
+ *
+ * @throws all that {@link planRun} and the engine throw; PROGRAM_NOT_FOUND when the image has no such
+ *   program; INTERRUPTED after an abort
+ */
+export async function run(options: RunOptions): Promise<RunResult> {
+  const container = options.container ?? {};
+  refuseMissingTerminal(options);
+  const envFileTexts = await readEnvFiles(container, options.cwd);
+  const complete = { ...options, envFileTexts };
+  const plan = planRun(complete);
+  for (const warning of plan.warnings) options.onWarning?.(warning);
+  const cleanup = new Cleanup();
+  const enter = (phase: Phase): void => {
+    options.onPhase?.(phase);
+    // from the start on an abort means the program: see `follow`
+    if (options.signal?.aborted === true && phase !== "running") throw new InterruptedError();
+  };
+  const context: LaunchContext = { options: complete, plan, cleanup, enter };
+  try {
+    const launched = await launch(context);
+    return await (container.detach === true
+      ? runDetached(context, launched)
+      : runAttached(context, launched));
+  } catch (error) {
+    const left = await cleanup.runAll();
+    if (left.length > 0) {
+      options.onWarning?.(`left behind: ${left.join(", ")}; sealmount doctor --clean removes it`);
+    }
+    throw error;
+  }
+}
+
+async function runDetached(context: LaunchContext, launched: Launched): Promise<RunResult> {
+  await start(context, launched);
+  return resultOf(launched, 0);
+}
+
+async function runAttached(context: LaunchContext, launched: Launched): Promise<RunResult> {
+  const { options, plan, enter } = context;
+  const { engine, io } = options;
+  const { container } = plan;
+  const { id } = launched;
+  enter("attach");
+  const streams = { engine, id, io, container };
+  const attachment = await attach(streams);
+  const signals = proxySignals(streams);
+  try {
+    // registered before the start: a program that ends at once is not missed
+    const wait = await engine.openWait(id, container.rm === true ? "removed" : "next-exit");
+    await start(context, launched);
+    attachment.begin();
+    signals.begin();
+    enter("running");
+    const outcome = await follow(context, id, { attachment, exit: wait.exitCode() });
+    options.onPhase?.("ended");
+    // a container that is not removed keeps its volume; the content went with the program
+    if (outcome !== "detached" && removesFiles(plan)) await launched.delivery?.ended();
+    if (outcome === "aborted") throw new InterruptedError();
+    return resultOf(launched, outcome === "detached" ? 0 : outcome);
+  } finally {
+    signals.stop();
+    attachment.stop();
+  }
+}
+
+function resultOf({ id, delivery }: Launched, exitCode: number): RunResult {
+  return { exitCode, containerId: id, delivery: delivery?.kind ?? "none" };
+}
+
+async function start(
+  { options, cleanup, enter }: LaunchContext,
+  launched: Launched,
+): Promise<void> {
+  enter("start");
+  try {
+    await options.engine.startContainer(launched.id);
+  } catch (error) {
+    throw await explain(error, options, launched);
+  }
+  await launched.delivery?.started();
+  cleanup.forget(launched.step);
+}
+
+interface Running {
+  readonly attachment: Attachment;
+  readonly exit: Promise<number>;
+}
+
+/** @returns the exit code, or why there is none: `detached` by the keys for it */
+async function follow(
+  context: LaunchContext,
+  id: string,
+  running: Running,
+): Promise<number | "aborted" | "detached"> {
+  const stop = new AbortController();
+  running.exit.catch(() => undefined);
+  try {
+    const outcome = await Promise.race([
+      running.exit,
+      aborted(context.options.signal, stop.signal),
+      detached(context, id, running),
+    ]);
+    if (outcome === "aborted") await endProgram(context, id, running.exit);
+    else if (outcome !== "detached") await running.attachment.ended;
+    return outcome;
+  } finally {
+    stop.abort();
+  }
+}
+
+/** Resolves when the user's abort comes; `done` takes the listener away. */
+async function aborted(signal: AbortSignal | undefined, done: AbortSignal): Promise<"aborted"> {
+  return new Promise((resolve) => {
+    const report = (): void => resolve("aborted");
+    if (signal?.aborted === true) report();
+    signal?.addEventListener("abort", report, { once: true, signal: done });
+  });
+}
+
+/** Resolves only when a terminal's streams ended and the container still runs. */
+async function detached(
+  { options, plan }: LaunchContext,
+  id: string,
+  { attachment, exit }: Running,
+): Promise<"detached"> {
+  await attachment.ended.catch(() => undefined);
+  if (plan.container.tty === true && plan.container.interactive === true) {
+    const ended = await Promise.race([exit.then(() => true), sleep(DETACH_GRACE_MS, false)]);
+    const state = ended ? null : await options.engine.inspectContainer(id).catch(() => null);
+    if (state?.State.Running === true) return "detached";
+  }
+  return new Promise(() => undefined);
+}
+
+/** With `--sig-proxy=false` an abort ends only us, as with docker; else the program too. */
+async function endProgram(
+  { options, plan }: LaunchContext,
+  id: string,
+  exit: Promise<number>,
+): Promise<void> {
+  if (plan.container.sigProxy === false) return;
+  await options.engine.killContainer(id, "KILL").catch(() => undefined);
+  await exit.catch(() => undefined);
+}
+
+function removesFiles({ container, delivery }: RunPlan): boolean {
+  return container.rm === true && delivery.life === "run";
+}
+
+/** Finds out what a refused start means. */
+async function explain(error: unknown, options: RunOptions, launched: Launched): Promise<unknown> {
+  if (!(error instanceof DockerError) || error.status === undefined) return error;
+  if (launched.delivery !== undefined) {
+    const probe = await launched.delivery.probe();
+    const fault = await explainPaths(options.engine, probe, launched.files);
+    if (fault !== null) return fault;
+  }
+  if (!/executable file not found|exec: ".*": stat .*: no such file/.test(error.message)) {
+    return error;
+  }
+  const { message, status } = error;
+  const hint = "name a program that the image has, or another --entrypoint";
+  return new DockerError("PROGRAM_NOT_FOUND", message, { status, hint });
+}
+
+function refuseMissingTerminal({ container = {}, io }: RunOptions): void {
+  const wanted = container.tty === true && container.interactive === true;
+  if (!wanted || container.detach === true || io.terminal !== undefined) return;
+  throw new UsageError("USAGE_NO_TERMINAL", "--tty with --interactive needs a terminal", {
+    hint: "leave out --tty",
+  });
+}

@@ -1,0 +1,95 @@
+import type { Hash } from "node:crypto";
+import { createHash } from "node:crypto";
+import { ContentScan } from "./content.ts";
+import type { Content, ScanContext } from "./content.ts";
+import { compressionOf, Decompressor } from "./decompress.ts";
+
+/** One file of an image archive after it was read: what it is, and what was found in it. */
+export interface Blob extends Content {
+  /** Name in the archive, such as `blobs/sha256/…` or `…/layer.tar`. */
+  readonly name: string;
+  /** Why the bytes were not all searched; the blob proves nothing then. */
+  readonly trouble: string | undefined;
+}
+
+/** Bytes needed to tell a compression. */
+const MAGIC_LENGTH = 4;
+
+/** Names in an OCI layout say what the content must hash to. */
+const BLOB_NAME = /^blobs\/(?<algorithm>sha256|sha512)\/(?<digest>[0-9a-f]{64,128})$/u;
+
+/**
+ * Reads one file of an archive as it streams by: decompresses it if its first bytes say so, and
+ * searches the result. Keeps hits and JSON, never the bytes of a layer.
+ */
+export class BlobScan {
+  readonly #name: string;
+  readonly #content: ContentScan;
+  readonly #hash: { readonly hash: Hash; readonly digest: string } | undefined;
+  #head: Buffer | undefined = Buffer.alloc(0);
+  #decompressor: Decompressor | undefined;
+  #trouble: string | undefined;
+
+  constructor(name: string, context: ScanContext) {
+    this.#name = name;
+    this.#content = new ContentScan(context);
+    this.#hash = context.checkDigests ? hashFor(name) : undefined;
+  }
+
+  /** Takes the next bytes; resolves when they are searched, so a caller that waits is slowed down. */
+  async write(chunk: Buffer): Promise<void> {
+    this.#hash?.hash.update(chunk);
+    if (this.#head === undefined) return this.#decode(chunk);
+    this.#head = Buffer.concat([this.#head, chunk]);
+    if (this.#head.length < MAGIC_LENGTH) return undefined;
+    return this.#begin();
+  }
+
+  /** @param isComplete - false when the archive ended before the blob did */
+  async end(isComplete: boolean): Promise<Blob> {
+    if (this.#head !== undefined) await this.#begin();
+    await this.#attempt(async () => this.#decompressor?.end());
+    const content = this.#content.end();
+    const trouble = isComplete ? (this.#trouble ?? this.#mismatch()) : "the archive is cut off";
+    return { ...content, name: this.#name, trouble: trouble ?? content.trouble };
+  }
+
+  async #begin(): Promise<void> {
+    const head = this.#head ?? Buffer.alloc(0);
+    this.#head = undefined;
+    const compression = compressionOf(head);
+    if (compression !== null) {
+      this.#decompressor = new Decompressor(compression, (bytes) => this.#content.write(bytes));
+    }
+    await this.#decode(head);
+  }
+
+  async #decode(chunk: Buffer): Promise<void> {
+    const decompressor = this.#decompressor;
+    if (decompressor === undefined) this.#content.write(chunk);
+    else if (this.#trouble === undefined) await this.#attempt(() => decompressor.write(chunk));
+  }
+
+  /** What came out before an error was searched; the rest is gone. */
+  async #attempt(work: () => Promise<void>): Promise<void> {
+    if (this.#trouble !== undefined) return;
+    try {
+      await work();
+    } catch {
+      this.#trouble = "the compressed data is broken, or needs a newer Node.js (zstd: 22.15)";
+      this.#decompressor?.destroy();
+    }
+  }
+
+  #mismatch(): string | undefined {
+    if (this.#hash === undefined) return undefined;
+    const { hash, digest } = this.#hash;
+    return hash.digest("hex") === digest ? undefined : "the bytes don't match the digest";
+  }
+}
+
+function hashFor(name: string): { hash: Hash; digest: string } | undefined {
+  const { algorithm, digest } = BLOB_NAME.exec(name)?.groups ?? {};
+  if (algorithm === undefined || digest === undefined) return undefined;
+  return { hash: createHash(algorithm), digest };
+}

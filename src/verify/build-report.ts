@@ -1,0 +1,98 @@
+import { Mask } from "../mask/mask.ts";
+import { visible } from "../mask/visible.ts";
+import { provability } from "../needles/provability.ts";
+import type { NeedleTable } from "../needles/table.ts";
+import type { Secret } from "../secret/secret.ts";
+import type { Archive } from "./archive.ts";
+import { findingsOf, omittedOf } from "./findings.ts";
+import type { PlacedLayer } from "./findings.ts";
+import { historyOf, instructionsOf } from "./history.ts";
+import { field, items, text } from "./json.ts";
+import { resolveImages } from "./manifests.ts";
+import type { ImageParts, Resolved } from "./manifests.ts";
+import { LIMITS } from "./model.ts";
+import type { LayerReport, Unseen, VerifyReport } from "./model.ts";
+import { hidePairs, unprovedOf } from "./pairs.ts";
+
+/** What a report is made of, beside the archive. */
+export interface ReportOptions {
+  /** The image as it was asked for. */
+  readonly image: string;
+  /** The engine's id of it, which the archive must hold; undefined for an archive file. */
+  readonly id: string | undefined;
+  readonly secrets: readonly Secret[];
+  readonly table: NeedleTable;
+}
+
+/**
+ * Puts the hits of all blobs together: only now is it known which blob is which layer of which
+ * image. Everything foreign is masked and escaped here, before it enters the report.
+ */
+export function buildReport(archive: Archive, o: ReportOptions): VerifyReport {
+  using mask = new Mask(o.secrets);
+  const unproved = unprovedOf(o.secrets);
+  const shown = (foreign: string): string => visible(mask.text(hidePairs(unproved, foreign)));
+  const resolved = resolveImages(archive);
+  const layers = resolved.images.flatMap((image) => placedLayers(image, shown));
+  const findings = findingsOf({ archive, resolved, layers, table: o.table, unproved, shown });
+  const count = (layer: PlacedLayer): number =>
+    findings.filter((finding) => finding.layer === layer.ref).length;
+  return {
+    image: o.image,
+    configs: resolved.images.map(({ configDigest }) => configDigest),
+    layers: layers.map((layer) => layerReport(layer, count(layer), resolved.images.length > 1)),
+    bytes: sum(archive.blobs.map(({ bytes }) => bytes)),
+    files: sum(archive.blobs.map(({ files }) => files)),
+    secrets: o.secrets.length,
+    needles: o.table.needles.length,
+    findings,
+    omitted: omittedOf(archive.blobs.map(({ log }) => log)),
+    unproved: unproved.map(({ secret }) => ({ secret: secret.name, reason: reasonOf(secret) })),
+    unseen: unseenOf(resolved, o.id).map(({ what, reason }) => ({ what: shown(what), reason })),
+    absent: resolved.absent.map(shown),
+    limits: LIMITS,
+  };
+}
+
+function placedLayers(image: ImageParts, shown: (foreign: string) => string): PlacedLayer[] {
+  const { json } = image.config;
+  const instructions = instructionsOf(historyOf(json, image.layers.length));
+  const diffIds = items(field(field(json, "rootfs"), "diff_ids")).map(text);
+  return image.layers.map(({ digest, blob }, index) => {
+    const diffId = diffIds[index];
+    const createdBy = instructions.get(index);
+    const ref = {
+      index,
+      digest: shown(digest ?? diffId ?? "unknown"),
+      ...(diffId === undefined ? {} : { diffId: shown(diffId) }),
+      ...(createdBy === undefined ? {} : { createdBy: shown(createdBy) }),
+    };
+    return { ref, image, blob };
+  });
+}
+
+function layerReport(layer: PlacedLayer, findings: number, isOneOfSeveral: boolean): LayerReport {
+  const { json } = layer.image.config;
+  const platform = [field(json, "os"), field(json, "architecture")].filter(Boolean).join("/");
+  return {
+    ...layer.ref,
+    ...(isOneOfSeveral ? { platform: visible(platform) } : {}),
+    bytes: layer.blob?.bytes ?? 0,
+    files: layer.blob?.files ?? 0,
+    findings,
+  };
+}
+
+function reasonOf(secret: Secret): "too-short" | "common" {
+  return provability(secret) === "common" ? "common" : "too-short";
+}
+
+/** The engine's id is the digest of the config (overlay2), or of the index or manifest. */
+function unseenOf({ unseen, digests }: Resolved, id: string | undefined): readonly Unseen[] {
+  if (id === undefined || digests.has(id) || unseen.length > 0) return unseen;
+  return [{ what: id, reason: "the engine sent another image" }];
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, each) => total + each, 0);
+}

@@ -1,0 +1,159 @@
+import type { Encoding } from "../needles/needle.ts";
+import type { Archive } from "./archive.ts";
+import type { Blob } from "./blob.ts";
+import type { HitLog, LoggedPlace } from "./hit-log.ts";
+import { historyOf } from "./history.ts";
+import type { ImageParts, Resolved } from "./manifests.ts";
+import { metadataHits } from "./metadata.ts";
+import type { MetadataHit, MetadataSearch } from "./metadata.ts";
+import type { Finding, LayerRef } from "./model.ts";
+
+/** A layer of one image, with what a report says about it. */
+export interface PlacedLayer {
+  readonly ref: LayerRef;
+  readonly image: ImageParts;
+  readonly blob: Blob | undefined;
+}
+
+/** What findings are made of. */
+export interface FindingContext extends MetadataSearch {
+  readonly archive: Archive;
+  readonly resolved: Resolved;
+  readonly layers: readonly PlacedLayer[];
+  /** Masks and escapes a foreign text: paths and instructions may hold the secret itself. */
+  readonly shown: (text: string) => string;
+}
+
+/** Which encoding names a finding that has several: the plainest. */
+const PLAINEST: readonly Encoding[] = [
+  "raw",
+  "json",
+  "percent",
+  "base64",
+  "base64url",
+  "hex",
+  "line",
+];
+
+/** Every finding of an image: layers from the bottom, then the metadata, then the rest. */
+export function findingsOf(context: FindingContext): Finding[] {
+  const inLayers = new Set<Blob>();
+  const findings: Finding[] = [];
+  for (const layer of context.layers) {
+    const { blob } = layer;
+    // a layer that several platforms share is one place
+    if (blob === undefined || blob.kind !== "tar" || inLayers.has(blob)) continue;
+    inLayers.add(blob);
+    findings.push(...layerFindings(layer, blob, context));
+  }
+  findings.push(...metadataFindings(context));
+  for (const blob of context.archive.blobs) {
+    if (blob.kind === "tar" && !inLayers.has(blob)) findings.push(...strayFindings(blob, context));
+  }
+  return findings;
+}
+
+function layerFindings(layer: PlacedLayer, blob: Blob, context: FindingContext): Finding[] {
+  const above = layersAbove(layer, blob, context);
+  return blob.log.places.map((place) => {
+    const isDeleted = place.part !== "gap" && above.some((other) => other.paths.hides(place.path));
+    return {
+      ...countsOf(place),
+      where: "layer",
+      part: place.part,
+      layer: layer.ref,
+      path: context.shown(place.path),
+      ...(isDeleted ? { deleted: true } : {}),
+    };
+  });
+}
+
+/** The layers that lie on top of the last use of this one. */
+function layersAbove(layer: PlacedLayer, blob: Blob, { layers }: FindingContext): Blob[] {
+  const stack = layers.filter(({ image }) => image === layer.image);
+  const top = stack.findLastIndex((other) => other.blob === blob);
+  return stack.slice(top + 1).flatMap((other) => other.blob ?? []);
+}
+
+/** Config, history, annotations, attestations; and JSON that nothing refers to. */
+function metadataFindings(context: FindingContext): Finding[] {
+  const groups = new Map<string, HitGroup>();
+  for (const blob of documentsOf(context)) {
+    const role = context.resolved.roles.get(blob) ?? "other";
+    for (const hit of metadataHits(blob, role, context)) {
+      const key = `${hit.secret}\0${hit.where}\0${hit.path}`;
+      const group = groups.get(key);
+      if (group === undefined) groups.set(key, { first: hit, hits: [hit], document: blob });
+      // the same place in a second document (a copy of the config) is the same finding
+      else if (group.document === blob) group.hits.push(hit);
+    }
+  }
+  return [...groups.values()].map((group) => metadataFinding(group, context));
+}
+
+/** The hits of one secret in one place of one document. */
+interface HitGroup {
+  readonly first: MetadataHit;
+  readonly hits: MetadataHit[];
+  readonly document: Blob;
+}
+
+/** All blobs but tars; those with a role first, so that copies of them don't count. */
+function documentsOf({ archive, resolved }: FindingContext): Blob[] {
+  const rest = archive.blobs.filter((blob) => blob.kind !== "tar" && !resolved.roles.has(blob));
+  return [...resolved.roles.keys(), ...rest];
+}
+
+function metadataFinding({ first, hits, document }: HitGroup, context: FindingContext): Finding {
+  const encodings: LoggedPlace["encodings"] = new Map();
+  for (const { encoding, offset } of hits) {
+    const seen = encodings.get(encoding);
+    if (seen === undefined) encodings.set(encoding, { offset, count: 1 });
+    else seen.count++;
+  }
+  const layer = historyLayer(first.history, document, context);
+  return {
+    ...countsOf({ secret: first.secret, encodings }),
+    where: first.where,
+    ...(layer === undefined ? {} : { layer }),
+    path: context.shown(first.path),
+  };
+}
+
+/** The layer that an entry of the history made, if it made one. */
+function historyLayer(
+  entry: number | undefined,
+  document: Blob,
+  { layers }: FindingContext,
+): LayerRef | undefined {
+  if (entry === undefined) return undefined;
+  const stack = layers.filter(({ image }) => image.config === document);
+  const made = historyOf(document.json, stack.length)[entry]?.layer;
+  return made === undefined ? undefined : stack[made]?.ref;
+}
+
+/** Layers that no manifest names: part of the archive all the same. */
+function strayFindings(blob: Blob, { shown }: FindingContext): Finding[] {
+  return blob.log.places.map((place) => ({
+    ...countsOf(place),
+    where: "other",
+    part: place.part,
+    path: shown(`${blob.name}:${place.path}`),
+  }));
+}
+
+type Counts = Pick<Finding, "secret" | "encoding" | "also" | "offset" | "count">;
+
+function countsOf({ secret, encodings }: Pick<LoggedPlace, "secret" | "encodings">): Counts {
+  const order = PLAINEST.filter((encoding) => encodings.has(encoding));
+  const [encoding = "raw", ...also] = order;
+  const { offset = 0, count = 0 } = encodings.get(encoding) ?? {};
+  return { secret, encoding, ...(also.length === 0 ? {} : { also }), offset, count };
+}
+
+/** Hits beyond the cap, in all blobs. */
+export function omittedOf(logs: Iterable<HitLog>): number {
+  let omitted = 0;
+  for (const log of logs) omitted += log.omitted;
+  return omitted;
+}

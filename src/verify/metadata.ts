@@ -1,0 +1,118 @@
+import type { Encoding, Needle } from "../needles/needle.ts";
+import { findAll } from "../needles/search.ts";
+import type { NeedleTable } from "../needles/table.ts";
+import type { Blob } from "./blob.ts";
+import { jsonTexts } from "./json.ts";
+import type { JsonText } from "./json.ts";
+import type { Role } from "./manifests.ts";
+import type { Where } from "./model.ts";
+import { isPair, pairsIn } from "./pairs.ts";
+import type { UnprovedSecret } from "./pairs.ts";
+
+/** A secret in a JSON document of the image. The path is not masked yet. */
+export interface MetadataHit {
+  readonly secret: string;
+  readonly encoding: Encoding;
+  readonly where: Where;
+  readonly path: string;
+  readonly offset: number;
+  /** Index in the history, for hits in it. */
+  readonly history?: number;
+}
+
+/** What a document is searched for. */
+export interface MetadataSearch {
+  readonly table: NeedleTable;
+  readonly unproved: readonly UnprovedSecret[];
+}
+
+/**
+ * Searches a JSON blob twice: its parsed strings, where no escape can hide a value and the place
+ * has a name, and its raw bytes, searched while they came by, for what parsing loses (names that
+ * stand twice, broken documents).
+ */
+export function metadataHits(blob: Blob, role: Role, o: MetadataSearch): MetadataHit[] {
+  const hits: MetadataHit[] = [];
+  if (blob.kind === "json") {
+    for (const json of jsonTexts(blob.json)) hits.push(...hitsIn(json, role, o));
+  }
+  const found = new Set(hits.map(({ secret }) => secret));
+  for (const { secret, encodings } of blob.log.places) {
+    if (found.has(secret)) continue;
+    for (const [encoding, { offset }] of encodings) {
+      hits.push({ secret, encoding, offset, where: fallbackOf(role), path: blob.name });
+    }
+  }
+  return hits;
+}
+
+function hitsIn(json: JsonText, role: Role, o: MetadataSearch): MetadataHit[] {
+  const place = placeOf(json, role);
+  const bytes = Buffer.from(json.text);
+  const hits = findAll(o.table, bytes).map(({ needle, offset }) => hit(place, needle, offset));
+  for (const unproved of o.unproved) {
+    const secret = { secret: unproved.secret.name, encoding: "raw" } as const;
+    for (const offset of unprovedOffsets(unproved, json, place.where)) {
+      hits.push(hit(place, secret, offset));
+    }
+  }
+  return hits;
+}
+
+type Place = Pick<MetadataHit, "where" | "path" | "history">;
+
+function hit(
+  place: Place,
+  found: Pick<Needle, "secret" | "encoding">,
+  offset: number,
+): MetadataHit {
+  return { ...place, secret: found.secret, encoding: found.encoding, offset };
+}
+
+function unprovedOffsets(unproved: UnprovedSecret, json: JsonText, where: Where): number[] {
+  if (json.isName) return [];
+  if (where === "history") return pairsIn(unproved, Buffer.from(json.text));
+  if (where === "env") {
+    const { name, value } = variable(json.text);
+    return isPair(unproved, name, value) ? [name.length + 1] : [];
+  }
+  const isNamed = where === "label" || where === "manifest";
+  return isNamed && isPair(unproved, json.path.at(-1) ?? "", json.text) ? [0] : [];
+}
+
+/** Where a string of a document stands, in the words of an image. */
+function placeOf(json: JsonText, role: Role): Place {
+  if (role === "manifest" || role === "attestation") {
+    return { where: role, path: dotted(json.path) };
+  }
+  const [first = "", second = ""] = json.path;
+  if (first === "history") {
+    return { where: "history", path: `history[${second}]`, history: Number(second) };
+  }
+  // the legacy layout repeats the config in a file of each layer, twice
+  if (first === "config" || first === "container_config") return configPlace(json);
+  return { where: fallbackOf(role), path: dotted(json.path) };
+}
+
+function configPlace({ path, text }: JsonText): Place {
+  const [, second, third = ""] = path;
+  if (second === "Env") return { where: "env", path: variable(text).name };
+  if (second === "Labels") return { where: "label", path: third };
+  return { where: "config", path: dotted(["config", ...path.slice(1)]) };
+}
+
+function fallbackOf(role: Role): Where {
+  return role === "other" ? "other" : role;
+}
+
+function variable(text: string): { name: string; value: string } {
+  const equals = text.indexOf("=");
+  if (equals < 0) return { name: text, value: "" };
+  return { name: text.slice(0, equals), value: text.slice(equals + 1) };
+}
+
+/** `config.Cmd[2]` */
+function dotted(path: readonly string[]): string {
+  const joined = path.map((part) => (/^\d+$/u.test(part) ? `[${part}]` : `.${part}`)).join("");
+  return joined.replace(/^\./u, "");
+}

@@ -1,0 +1,112 @@
+import type { Encoding } from "../needles/needle.ts";
+import type { Provable } from "../needles/provability.ts";
+
+/** Which part of an image a finding is in. `manifest` is an annotation or a tag. */
+export type Where =
+  "layer" | "config" | "history" | "label" | "env" | "manifest" | "attestation" | "other";
+
+/**
+ * Which part of a layer member: its content, its name, the target of a link, another header field
+ * (extended attributes, user names), or bytes of the layer that belong to no member.
+ */
+export type Part = "content" | "name" | "link" | "header" | "gap";
+
+/** A layer of the image, as an error or a report names it. */
+export interface LayerRef {
+  /** Position from the bottom, from 0. */
+  readonly index: number;
+  /** Digest of the stored layer; the diffID where the layout has no other. */
+  readonly digest: string;
+  readonly diffId?: string;
+  /** The instruction that made it, from the image's history: masked and safe to show. */
+  readonly createdBy?: string;
+}
+
+/**
+ * A known secret in a place where it must not be. Plain data, safe to print: it holds no value and
+ * no byte around it, and its texts are masked and free of control characters.
+ */
+export interface Finding {
+  readonly secret: string;
+  readonly encoding: Encoding;
+  /** Further encodings of the same secret in the same place. */
+  readonly also?: readonly Encoding[];
+  readonly where: Where;
+  readonly part?: Part;
+  /** Missing for what belongs to no layer: config, env, labels, history entries without a layer. */
+  readonly layer?: LayerRef;
+  /** Absolute path inside the layer; else the name of the variable, label, field or blob. */
+  readonly path: string;
+  /** A later layer deletes or replaces the file: containers don't see it, the image has it. */
+  readonly deleted?: true;
+  /** Bytes from the beginning of the file, the member's headers, or the text. */
+  readonly offset: number;
+  /** Occurrences of this secret in this place. */
+  readonly count: number;
+}
+
+/** One layer that was read. */
+export interface LayerReport extends LayerRef {
+  /** Such as `linux/arm64`; only in images for several platforms. */
+  readonly platform?: string;
+  /** Bytes searched, after decompression. */
+  readonly bytes: number;
+  /** Members of the layer: files, directories, links. */
+  readonly files: number;
+  readonly findings: number;
+}
+
+/** A secret whose absence can't be shown; see `needles/provability.ts`. */
+export interface Unproved {
+  readonly secret: string;
+  readonly reason: Exclude<Provable, "provable">;
+}
+
+/** A part of the image that should have been read and was not: the report is not complete. */
+export interface Unseen {
+  /** Digest or name of the part. */
+  readonly what: string;
+  readonly reason: string;
+}
+
+/** What was searched, what was found, and what can't be said. Plain data; safe to print. */
+export interface VerifyReport {
+  /** The image as it was asked for. */
+  readonly image: string;
+  /** Digests of the image configs that were read: they bind the report to these images. */
+  readonly configs: readonly string[];
+  readonly layers: readonly LayerReport[];
+  /** Bytes searched in all parts, after decompression. */
+  readonly bytes: number;
+  /** Members of all layers. */
+  readonly files: number;
+  readonly secrets: number;
+  readonly needles: number;
+  readonly findings: readonly Finding[];
+  /** Places beyond the cap of 100 for each secret in each part: counted, not listed. */
+  readonly omitted: number;
+  readonly unproved: readonly Unproved[];
+  /** Not empty: the report proves nothing. */
+  readonly unseen: readonly Unseen[];
+  /** Platforms that an index names and this engine or archive does not hold. */
+  readonly absent: readonly string[];
+  /** What this search does not cover, in words. */
+  readonly limits: readonly string[];
+}
+
+/** The one word for a report. A leak counts most, then what was not read. */
+export type Verdict = "leak" | "incomplete" | "unproved" | "clean";
+
+/** Says what a report comes to. */
+export function verdictOf(report: VerifyReport): Verdict {
+  if (report.findings.length > 0) return "leak";
+  if (report.unseen.length > 0) return "incomplete";
+  return report.unproved.length > 0 ? "unproved" : "clean";
+}
+
+/** What an exact search of bytes can't find; part of every report. */
+export const LIMITS: readonly string[] = [
+  "compressed files inside layers (gzip, zip, xz, …) are searched as they are, not unpacked",
+  "encoded text broken into lines, base64 of base64, UTF-16 and other disguises are not searched",
+  "encrypted, hashed, split or changed values can't be found",
+];

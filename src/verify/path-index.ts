@@ -1,0 +1,95 @@
+const WHITEOUT = ".wh.";
+const OPAQUE = ".wh..wh..opq";
+
+/**
+ * Which paths a layer writes or deletes, in 8 bytes a path: layers come in any order and may hold
+ * a million members, so the answer to "does a later layer delete it?" is kept as hashes. A
+ * collision (1 in 10^9 for a million paths) would only put the word "deleted" on a finding.
+ *
+ * @see OCI image-spec, layer.md, "Whiteouts"
+ */
+export class PathIndex {
+  #hashes = new Float64Array(64);
+  #count = 0;
+  #sorted = true;
+
+  /** @param path - as in the tar; @param isDirectory - directories hide nothing by being there */
+  add(path: string, isDirectory: boolean): void {
+    const clean = cleanPath(path);
+    const { parent, base } = split(clean);
+    if (base === OPAQUE) this.#insert("opaque", parent);
+    else if (base.startsWith(WHITEOUT))
+      this.#insert("gone", join(parent, base.slice(WHITEOUT.length)));
+    else this.#insert(isDirectory ? "directory" : "file", clean);
+  }
+
+  /** True when this layer, on top of one that has the path, hides it. */
+  hides(path: string): boolean {
+    let clean = cleanPath(path);
+    if (this.#has("file", clean) || this.#has("gone", clean)) return true;
+    while (clean !== "") {
+      clean = split(clean).parent;
+      // a parent that was deleted, emptied, or replaced by something that is no directory
+      if (this.#has("opaque", clean) || this.#has("gone", clean)) return true;
+      if (clean !== "" && this.#has("file", clean)) return true;
+    }
+    return false;
+  }
+
+  #insert(kind: Kind, path: string): void {
+    if (this.#count === this.#hashes.length) {
+      const larger = new Float64Array(this.#count * 2);
+      larger.set(this.#hashes);
+      this.#hashes = larger;
+    }
+    this.#hashes[this.#count++] = hash53(kind, path);
+    this.#sorted = false;
+  }
+
+  #has(kind: Kind, path: string): boolean {
+    if (!this.#sorted) this.#hashes.subarray(0, this.#count).sort();
+    this.#sorted = true;
+    const wanted = hash53(kind, path);
+    let low = 0;
+    let high = this.#count;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#hashes[middle] ?? 0) < wanted) low = middle + 1;
+      else high = middle;
+    }
+    return low < this.#count && this.#hashes[low] === wanted;
+  }
+}
+
+type Kind = "file" | "directory" | "gone" | "opaque";
+
+/** `./a/b/` and `/a/b` are `a/b`. */
+export function cleanPath(path: string): string {
+  return path
+    .split("/")
+    .filter((part) => part !== "" && part !== ".")
+    .join("/");
+}
+
+function split(path: string): { parent: string; base: string } {
+  const slash = path.lastIndexOf("/");
+  return { parent: path.slice(0, Math.max(0, slash)), base: path.slice(slash + 1) };
+}
+
+function join(parent: string, base: string): string {
+  return parent === "" ? base : `${parent}/${base}`;
+}
+
+/** Two 32-bit multiplicative hashes, joined to the 53 bits that a number holds exactly. */
+function hash53(kind: Kind, path: string): number {
+  let high = 0x811c9dc5;
+  let low = 0x9e3779b9;
+  const text = `${kind}:${path}`;
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    high = Math.imul(high ^ unit, 0x01000193);
+    low = Math.imul(low ^ (unit + i), 0x85ebca6b);
+    low ^= low >>> 13;
+  }
+  return (high >>> 11) * 2 ** 32 + (low >>> 0);
+}

@@ -1,0 +1,108 @@
+/** `build` on this test run's engine: events collected, leftovers looked for. */
+import { readFile, readdir } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { onTestFinished } from "vitest";
+
+import { build } from "../../src/build/build.ts";
+import type { BuildEvent } from "../../src/build/events.ts";
+import type { BuildOptions, BuildResult } from "../../src/build/options.ts";
+import { resolveEndpoint } from "../../src/docker/endpoint.ts";
+import { Engine } from "../../src/docker/engine.ts";
+import { Secret } from "../../src/secret/secret.ts";
+import { engineHost } from "../engine/current.ts";
+import type { World } from "../support/temp.ts";
+
+export const BASE = "busybox:local";
+
+let engine: Promise<Engine> | undefined;
+
+/** One connection for a test file. */
+export async function theEngine(): Promise<Engine> {
+  engine ??= resolveEndpoint({ host: engineHost(), env: {}, home: "/" }).then(async (endpoint) =>
+    Engine.connect(endpoint),
+  );
+  return engine;
+}
+
+/** Build secrets from plain values, as the vault would offer them. */
+export function secretsOf(
+  values: Readonly<Record<string, string | Buffer>>,
+): BuildOptions["secrets"] {
+  return {
+    ids: Object.keys(values),
+    async open(id) {
+      const value = values[id];
+      return value === undefined ? null : Secret.take(id, Buffer.from(value));
+    },
+  };
+}
+
+export interface Attempt {
+  readonly result: BuildResult | null;
+  readonly error: unknown;
+  readonly events: readonly BuildEvent[];
+  /** Everything that steps printed. */
+  readonly log: string;
+}
+
+/** Builds in a world's working folder; never throws. The image is removed when the test is over. */
+export async function attempt(world: World, more: Partial<BuildOptions> = {}): Promise<Attempt> {
+  const events: BuildEvent[] = [];
+  const options: BuildOptions = {
+    engine: await theEngine(),
+    context: ".",
+    cwd: world.cwd,
+    env: {},
+    secrets: secretsOf({}),
+    network: "none",
+    // a step from the cache would prove nothing
+    noCache: true,
+    onProgress: (event) => events.push(event),
+    ...more,
+  };
+  let result: BuildResult | null = null;
+  onTestFinished(async () => {
+    if (result !== null) await (await theEngine()).removeImage(result.imageId, { force: true });
+  });
+  let error: unknown = null;
+  try {
+    result = await build(options);
+  } catch (thrown) {
+    error = thrown;
+  }
+  const log = events.flatMap((event) => (event.kind === "log" ? event.lines : [])).join("\n");
+  return { result, error, events, log };
+}
+
+/** Builds and wants it to succeed. */
+export async function built(
+  world: World,
+  more: Partial<BuildOptions> = {},
+): Promise<Attempt & { readonly result: BuildResult }> {
+  const made = await attempt(world, more);
+  if (made.result === null) throw made.error;
+  return { ...made, result: made.result };
+}
+
+/** Writes the Dockerfile of a world, on the base image. */
+export async function dockerfile(world: World, ...lines: readonly string[]): Promise<void> {
+  await world.write("Dockerfile", [`FROM ${BASE}`, ...lines, ""].join("\n"));
+}
+
+/** True while some process of this machine, in a container or not, has `text` in its arguments. */
+export async function isRunning(text: string): Promise<boolean> {
+  const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
+  const lines = await Promise.all(
+    pids.map(async (pid) => readFile(`/proc/${pid}/cmdline`, "latin1").catch(() => "")),
+  );
+  return lines.some((line) => line.replaceAll("\0", " ").includes(text));
+}
+
+/** Waits until a condition holds; false when it does not within the time. */
+export async function until(condition: () => Promise<boolean>, ms: number): Promise<boolean> {
+  for (const end = performance.now() + ms; performance.now() < end; await sleep(25)) {
+    if (await condition()) return true;
+  }
+  return condition();
+}

@@ -1,0 +1,185 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+
+import { cleanPath, compilePattern } from "../../../src/build/ignore-pattern.ts";
+import { IgnoreFile, type ParentMatch } from "../../../src/build/ignore.ts";
+
+/** As a walk does: from the top folder down, each with its parent's match. */
+function ignored(patterns: string, path: string): boolean {
+  const file = new IgnoreFile(patterns, ".dockerignore");
+  const parts = path.split("/");
+  let match: ParentMatch | undefined;
+  let verdict = false;
+  for (const [index] of parts.entries()) {
+    const step = file.verdict(parts.slice(0, index + 1).join("/"), match);
+    match = step.match;
+    verdict = step.ignored;
+  }
+  return verdict;
+}
+
+describe("one pattern", () => {
+  it.each<[string, string, boolean]>([
+    ["a", "a", true],
+    ["a", "ab", false],
+    ["a", "x/a", false],
+    ["a", "a/b/c", true],
+    ["a/", "a/b", true],
+    ["/a", "a", true],
+    ["./a", "a", true],
+    ["a/../b", "b", true],
+    ["*", "a", true],
+    ["*", ".a/b", true],
+    ["*.log", "x.log", true],
+    ["*.log", "d/x.log", false],
+    ["*/*.log", "d/x.log", true],
+    ["**/*.log", "x.log", true],
+    ["**/*.log", "d/e/x.log", true],
+    ["**/name", "name", true],
+    ["**/name", "a/name", true],
+    ["**/name", "a/myname", false],
+    ["**name", "a/myname", true],
+    ["d/**", "d/x/y", true],
+    ["d/**", "d", false],
+    ["d/**/x", "d/x", true],
+    ["d/**/x", "d/a/b/x", true],
+    ["d/**/x", "dx", false],
+    ["**", "anything/at/all", true],
+    ["a**", "abc", true],
+    ["a**b", "axb", false],
+    ["a**b", "ax/b", true],
+    ["?", "a", true],
+    ["?", "ab", false],
+    ["?", "😀", true],
+    ["a?c", "a/c", false],
+    ["[a-c]x", "bx", true],
+    ["[^a-c]x", "bx", false],
+    ["[^a-c]x", "dx", true],
+    ["[.]env", ".env", true],
+    ["[.]env", "xenv", false],
+    ["[a\\]]", "]", true],
+    ["[a\\-c]", "b", false],
+    ["\\*", "*", true],
+    ["\\*", "a", false],
+    ["\\!keep", "!keep", true],
+    ["a.b", "axb", false],
+    ["a+(b)|{c}$", "a+(b)|{c}$", true],
+    ["*.{a}", "x.{a}", true],
+    ["a b", "a b", true],
+    ["a, b", "a, b", true],
+    ["日本*", "日本語", true],
+    ["  spaced  ", "spaced", true],
+    ["# comment", "# comment", false],
+    [" # no comment", "# no comment", true],
+    ["\ufeffa", "a", true],
+    ["a\r", "a", true],
+    ["node_modules", "node_modules_x/a", false],
+  ])("%j on %j is %s", (pattern, path, expected) => {
+    expect(ignored(pattern, path)).toBe(expected);
+  });
+});
+
+describe("order and exceptions", () => {
+  it.each<[string, string, boolean]>([
+    ["*\n!keep", "keep", false],
+    ["*\n!keep", "other", true],
+    ["!keep\n*", "keep", true],
+    ["*.md\n!README*.md\nREADME-secret.md", "README-secret.md", true],
+    ["*.md\n!README*.md\nREADME-secret.md", "README.md", false],
+    ["a\n!a/b", "a/b/c", false],
+    ["a\n!a/b", "a/c", true],
+    ["a\n!a/b\na/b/c", "a/b/c", true],
+    ["**/*.key\n!pub/**", "pub/x/y.key", false],
+    ["a\n! b", "b", false],
+    ["\n\n  \na", "a", true],
+  ])("%j on %j is %s", (patterns, path, expected) => {
+    expect(ignored(patterns, path)).toBe(expected);
+  });
+
+  it("enters an ignored folder only where an exception may lie", () => {
+    const plain = new IgnoreFile("a\n!a/b/c", "f");
+    expect(plain.mayHoldExceptions("a")).toBe(true);
+    expect(plain.mayHoldExceptions("a/b")).toBe(true);
+    expect(plain.mayHoldExceptions("a/x")).toBe(false);
+    expect(plain.mayHoldExceptions("z")).toBe(false);
+    expect(new IgnoreFile("a\n!a/b/**", "f").mayHoldExceptions("z")).toBe(false);
+    expect(new IgnoreFile("a\n!**/b", "f").mayHoldExceptions("z")).toBe(true);
+    expect(new IgnoreFile("a", "f").mayHoldExceptions("a")).toBe(false);
+  });
+});
+
+describe("malformed patterns", () => {
+  it.each(["a[", "[", "[]", "[]a]", "[a", "[a-", "[-a]", "a\\", "!"])(
+    "%j is an error that names file and line",
+    (pattern) => {
+      expect(() => new IgnoreFile(`ok\n${pattern}\n`, ".dockerignore")).toThrow(
+        expect.objectContaining({
+          code: "BUILD_CONTEXT",
+          place: { file: ".dockerignore", line: 2 },
+        }),
+      );
+    },
+  );
+});
+
+describe("many patterns", () => {
+  it("3,000 of them: all of them count", () => {
+    const patterns = Array.from({ length: 3_000 }, (_none, index) =>
+      index % 3 === 0 ? `**/*.x${index}` : `folder${index}/file`,
+    );
+    const file = new IgnoreFile(patterns.join("\n"), "f");
+    expect(file.verdict("src/module/file.ts").ignored).toBe(false);
+    expect(file.verdict("a/b.x2997").ignored).toBe(true);
+    expect(file.verdict("folder2999/file").ignored).toBe(true);
+    expect(file.verdict("folder3000/file").ignored).toBe(false);
+  });
+});
+
+describe("properties", () => {
+  const name = fc.stringMatching(/^[a-z.+$(){}^|-]{1,6}$/);
+
+  it("a name without wildcards ignores itself and what is in it, nothing else", () => {
+    fc.assert(
+      fc.property(name, name, (a, b) => {
+        fc.pre(![".", ".."].includes(a) && ![".", ".."].includes(b));
+        expect(ignored(a, a)).toBe(true);
+        expect(ignored(a, `${a}/${b}`)).toBe(true);
+        expect(ignored(a, b)).toBe(a === b);
+      }),
+    );
+  });
+
+  it("an escaped name means the name", () => {
+    fc.assert(
+      fc.property(fc.stringMatching(/^[a-z*?[\]!-]{1,6}$/), (text) => {
+        const escaped = Array.from(text, (character) => `\\${character}`).join("");
+        expect(compilePattern(escaped)?.(text)).toBe(true);
+        expect(compilePattern(escaped)?.(`${text}x`)).toBe(false);
+      }),
+    );
+  });
+
+  it("no pattern breaks the matcher", () => {
+    fc.assert(
+      fc.property(fc.stringMatching(/^[a*?[\]\\^!/.-]{1,12}$/), name, (pattern, path) => {
+        const test = compilePattern(cleanPath(pattern));
+        if (test !== null) expect(typeof test(path)).toBe("boolean");
+      }),
+    );
+  });
+});
+
+describe("cleanPath", () => {
+  it.each([
+    ["a//b/", "a/b"],
+    ["./a/./b", "a/b"],
+    ["a/../../b", "../b"],
+    ["/../a", "/a"],
+    ["", "."],
+    [".", "."],
+    ["/", "/"],
+    ["a/..", "."],
+  ])("%j is %j", (path, clean) => {
+    expect(cleanPath(path)).toBe(clean);
+  });
+});

@@ -1,0 +1,155 @@
+import { describe, expect, it } from "vitest";
+import { findCommand } from "../../../src/cli/find-command.ts";
+import { parseWords } from "../../../src/cli/parse.ts";
+import type { CommandSpec } from "../../../src/cli/spec.ts";
+import { SPECS } from "../../../src/cli/specs.ts";
+import { GLOBAL } from "../../../src/cli/specs/options.ts";
+import { Values } from "../../../src/cli/values.ts";
+
+const HUSH = "hush-4711-never-printed";
+
+function specOf(name: string): CommandSpec {
+  const spec = SPECS.find((one) => one.name === name);
+  if (spec === undefined) throw new Error(`no command ${name}`);
+  return spec;
+}
+
+function parse(name: string, ...words: string[]): ReturnType<typeof parseWords> {
+  const spec = specOf(name);
+  return parseWords(spec, [...spec.options, ...GLOBAL], words);
+}
+
+describe("finding the command", () => {
+  it.each([
+    [["ls"], "ls", []],
+    [["ls", "--json"], "ls", ["--json"]],
+    [["--json", "ls"], "ls", ["--json"]],
+    [["-C", "ls", "check", "A"], "check", ["-C", "ls", "A"]],
+    [["--env", "prod", "run", "ls"], "run", ["--env", "prod", "ls"]],
+    [["key", "new", "--app", "a"], "key new", ["--app", "a"]],
+    [["--debug", "key", "ls"], "key ls", ["--debug"]],
+    [["run", "image", "--help"], "run", ["image", "--help"]],
+    [["exec", "--", "x", "--help"], "exec", ["--", "x", "--help"]],
+  ])("%j is %s with %j", (argv, name, words) => {
+    expect(findCommand(argv, SPECS)).toMatchObject({
+      kind: "command",
+      spec: { name },
+      words,
+    });
+  });
+
+  it.each([
+    [["--help"], { kind: "overview", asked: true }],
+    [["help"], { kind: "overview", asked: true }],
+    [[], { kind: "overview", asked: false }],
+    [["--json"], { kind: "overview", asked: false }],
+    [["--version"], { kind: "version" }],
+    [["key", "--help"], { kind: "group", group: "key" }],
+    [["set", "--help"], { kind: "help", spec: { name: "set" } }],
+    [["--help", "set"], { kind: "help", spec: { name: "set" } }],
+    [["set", "NAME", "--help"], { kind: "help", spec: { name: "set" } }],
+    [["run", "--rm", "--help", "image"], { kind: "help", spec: { name: "run" } }],
+    [["key"], { kind: "problem", problem: { message: "sealmount key has no such command" } }],
+    [["key", HUSH], { kind: "problem", problem: { hint: "sealmount key --help" } }],
+    [["sett", "A"], { kind: "problem", problem: { message: "sealmount has no such command" } }],
+  ])("%j is %j", (argv, expected) => {
+    expect(findCommand(argv, SPECS)).toMatchObject(expected);
+  });
+
+  it.each([
+    [["ls", "--json"], true],
+    [["run", "image", "--json"], false],
+    [["run", "--json", "image"], true],
+    [["exec", "--", "x", "--json"], false],
+    [["nope", "--json"], true],
+    [["ls"], false],
+  ])("%j wants JSON: %s", (argv, expected) => {
+    expect(findCommand(argv, SPECS).wantsJson).toBe(expected);
+  });
+});
+
+describe("parsing", () => {
+  it.each([
+    ["set", ["N", "--env", "prod"], { env: ["prod"] }, ["N"]],
+    ["set", ["--build", "N", "--stdin"], { build: true, stdin: true }, ["N"]],
+    ["run", ["--only", "A", "--only=B", "i", "-v", "x"], { only: ["A", "B"] }, ["i", "-v", "x"]],
+    ["run", ["-it", "--rm", "i"], { interactive: true, tty: true, rm: true }, ["i"]],
+    ["run", ["-eA=1", "-e", "B", "i"], { "env-var": ["A=1", "B"] }, ["i"]],
+    ["run", ["--no-mask", "--no-common", "i"], { "no-mask": true, "no-common": true }, ["i"]],
+    ["run", ["i", "--", "printenv", "X"], {}, ["i", "--", "printenv", "X"]],
+    ["exec", ["--env", "a", "--", "x", "--env", "b"], { env: ["a"] }, ["x", "--env", "b"]],
+    ["exec", ["x", "--json"], {}, ["x", "--json"]],
+    ["check", [], {}, []],
+    ["check", ["A", "--strict", "B"], { strict: true }, ["A", "B"]],
+    ["build", ["-t", "a", "-t", "b", "-q", "."], { tag: ["a", "b"], quiet: true }, ["."]],
+    ["ls", ["--no-color", "-C", "x"], { "no-color": true, cwd: ["x"] }, []],
+  ])("%s %j gives %j and %j", (name, words, parsed, operands) => {
+    expect(parse(name, ...words)).toEqual({ parsed, operands });
+  });
+
+  it.each([
+    ["set", ["N", HUSH]],
+    ["set", ["N", HUSH, HUSH]],
+    ["set", [`N=${HUSH}`]],
+    ["set", ["N", `--value=${HUSH}`]],
+    ["set", ["N", "--value", HUSH]],
+    ["set", ["N", "-v", HUSH]],
+    ["set", ["N", `--stdin=${HUSH}`]],
+    ["set", ["N", `--${HUSH}=x`]],
+    ["set", ["--env", "prod", "N", "--", HUSH]],
+    ["key import", [HUSH]],
+  ])("IX7, RI6: %s with a value as an argument is refused: %#", (name, words) => {
+    const result = parse(name, ...words);
+    expect(result).toMatchObject({ problem: { code: "USAGE_VALUE_AS_ARGUMENT" } });
+    const { hint } = (result as { problem: { hint: string } }).problem;
+    for (const way of ["hidden prompt", "--stdin", "--value-file"]) expect(hint).toContain(way);
+    expect(JSON.stringify(result)).not.toContain("4711");
+  });
+
+  it.each([
+    ["set", [], "sealmount set needs NAME"],
+    ["set", ["N", "--env"], "option --env needs a value"],
+    ["ls", ["-C"], "option --cwd needs a value"],
+    ["ls", [HUSH], "sealmount ls takes no argument, not 1"],
+    ["rm", ["A", HUSH], "sealmount rm takes at most 1 argument, not 2"],
+    ["run", [], "sealmount run needs IMAGE"],
+    ["build", ["--progress", HUSH, "."], "--progress takes one of: auto, plain, tty"],
+    ["ls", ["--foo"], "sealmount ls has no such option --foo"],
+    ["ls", [`--foo=${HUSH}`], "sealmount ls has no such option --foo"],
+    ["ls", [`--${HUSH}`], "sealmount ls has no such option"],
+    ["set", ["N", `--${HUSH}`], "sealmount set has no such option"],
+    ["set", ["N", `-${HUSH}`], "sealmount set has no such option"],
+  ])("%s %j: %s", (name, words, message) => {
+    const result = parse(name, ...words);
+    expect(result).toMatchObject({ problem: { message } });
+    const { guess: _typed, ...shown } = (result as { problem: { guess?: object } }).problem;
+    expect(JSON.stringify(shown)).not.toContain("4711");
+  });
+});
+
+describe("values", () => {
+  const specs = specOf("run").options;
+  const values = new Values(
+    specs,
+    { only: ["A", "B"], env: ["first", "last"], rm: true },
+    { SEALMOUNT_ENV: "other", SEALMOUNT_MANIFEST: "m.toml", SEALMOUNT_APPLING: "" },
+  );
+
+  it("takes the typed value before the variable, and the last of several", () => {
+    expect(values.get("env")).toBe("last");
+    expect(values.get("manifest")).toBe("m.toml");
+    expect(values.list("only")).toEqual(["A", "B"]);
+    expect(values.flag("rm")).toBe(true);
+  });
+
+  it("takes an empty variable as unset", () => {
+    expect(values.get("appling")).toBeUndefined();
+    expect(values.list("except")).toEqual([]);
+    expect(values.flag("no-mask")).toBe(false);
+  });
+
+  it("refuses an option that the spec does not declare", () => {
+    expect(() => values.get("nope")).toThrow("not declared");
+    expect(() => values.flag("nope")).toThrow("not declared");
+  });
+});

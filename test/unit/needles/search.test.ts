@@ -1,0 +1,141 @@
+import { randomBytes } from "node:crypto";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { Needle } from "../../../src/needles/needle.ts";
+import { findAll, NeedleSearch } from "../../../src/needles/search.ts";
+import { NeedleTable } from "../../../src/needles/table.ts";
+
+const needle = (bytes: string | Buffer): Needle => ({
+  secret: "S",
+  encoding: "raw",
+  bytes: Buffer.from(bytes),
+});
+
+/** Every occurrence, by the plainest search there is. */
+function truth(needles: readonly Needle[], text: Buffer): string[] {
+  const found: string[] = [];
+  for (const [i, { bytes }] of needles.entries()) {
+    for (let at = text.indexOf(bytes); at >= 0; at = text.indexOf(bytes, at + 1)) {
+      found.push(`${i}@${at}`);
+    }
+  }
+  return found.toSorted();
+}
+
+function searchChunks(needles: readonly Needle[], chunks: readonly Buffer[]): string[] {
+  const search = new NeedleSearch(needles);
+  const found: string[] = [];
+  for (const chunk of chunks) {
+    // the chunk may be reused: a search that kept a view of it would read zeros
+    const reused = Buffer.from(chunk);
+    search.write(reused, (hit) => found.push(`${needles.indexOf(hit.needle)}@${hit.offset}`));
+    reused.fill(0);
+  }
+  search.end();
+  return found.toSorted();
+}
+
+function split(text: Buffer, cuts: readonly number[]): Buffer[] {
+  const places = [...cuts.map((cut) => cut % (text.length + 1)), 0, text.length];
+  places.sort((a, b) => a - b);
+  return places.slice(1).map((end, i) => text.subarray(places[i], end));
+}
+
+/** Few byte values, so that needles overlap, repeat and contain each other. */
+const alphabet = fc.constantFrom(0x61, 0x62, 0x00, 0xff);
+const smallBytes = (o: { minLength: number; maxLength: number }): fc.Arbitrary<Buffer> =>
+  fc.array(alphabet, o).map((bytes) => Buffer.from(bytes));
+
+describe("NeedleSearch", () => {
+  it("finds exactly what is there: small alphabet, overlapping needles, any chunks", () => {
+    fc.assert(
+      fc.property(
+        fc.array(smallBytes({ minLength: 4, maxLength: 12 }), { minLength: 1, maxLength: 6 }),
+        smallBytes({ minLength: 0, maxLength: 400 }),
+        fc.array(fc.nat(), { maxLength: 8 }),
+        (values, text, cuts) => {
+          const needles = values.map(needle);
+          expect(searchChunks(needles, split(text, cuts))).toEqual(truth(needles, text));
+        },
+      ),
+      { numRuns: 1500 },
+    );
+  });
+
+  it("finds every needle planted anywhere, in one piece, in pieces and byte by byte", () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.uint8Array({ minLength: 8, maxLength: 300 }), { minLength: 1, maxLength: 20 }),
+        fc.array(fc.tuple(fc.uint8Array({ maxLength: 40 }), fc.nat()), { maxLength: 20 }),
+        fc.array(fc.nat(), { maxLength: 10 }),
+        (values, parts, cuts) => {
+          const needles = values.map((value) => needle(Buffer.from(value)));
+          const text = Buffer.concat(
+            parts.flatMap(([filler, i]) => [filler, values[i % values.length] ?? filler]),
+          );
+          const expected = truth(needles, text);
+          expect(searchChunks(needles, split(text, cuts))).toEqual(expected);
+          expect(
+            searchChunks(
+              needles,
+              [...text].map((byte) => Buffer.from([byte])),
+            ),
+          ).toEqual(expected);
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+
+  it("finds a needle within a needle, equal needles, and repetitions", () => {
+    const needles = ["abcabcabc", "bcabcab", "abcabcabc"].map(needle);
+    const text = Buffer.from("xabcabcabcabcx");
+    expect(searchChunks(needles, [text])).toEqual(truth(needles, text));
+    expect(truth(needles, text)).toHaveLength(6);
+  });
+
+  it("crosses the borders of its own block", () => {
+    const needles = [
+      needle(randomBytes(16)),
+      needle(randomBytes(9000)),
+      needle(randomBytes(300_000)),
+    ];
+    const parts = needles.flatMap(({ bytes }) => [
+      randomBytes(262_144 - 8),
+      bytes,
+      randomBytes(7),
+      bytes,
+    ]);
+    const text = Buffer.concat(parts);
+    for (const size of [text.length, 65_536, 10_007]) {
+      const cuts = Array.from({ length: Math.ceil(text.length / size) }, (_, i) => i * size);
+      expect(searchChunks(needles, split(text, cuts))).toEqual(truth(needles, text));
+    }
+  });
+
+  it("begins again after end", () => {
+    const search = new NeedleSearch([needle("abcdefgh")]);
+    const offsets: number[] = [];
+    search.write(Buffer.from("xxabcd"), (hit) => offsets.push(hit.offset));
+    search.end();
+    search.write(Buffer.from("efgh abcdefgh"), (hit) => offsets.push(hit.offset));
+    expect(offsets).toEqual([5]);
+  });
+
+  it("searches for nothing without needles", () => {
+    expect(searchChunks([], [randomBytes(100_000)])).toEqual([]);
+  });
+
+  it("refuses a needle of fewer than 4 bytes", () => {
+    expect(() => new NeedleTable([needle("abc")])).toThrow(RangeError);
+  });
+
+  it("shares a table, and finds nothing after it was wiped", () => {
+    const table = new NeedleTable([needle("abcdefgh")]);
+    expect(findAll(table, Buffer.from("--abcdefgh--abcdefgh")).map((hit) => hit.offset)).toEqual([
+      2, 12,
+    ]);
+    table.wipe();
+    expect(findAll(table, Buffer.from("--abcdefgh"))).toEqual([]);
+  });
+});

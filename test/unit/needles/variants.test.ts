@@ -1,0 +1,133 @@
+import { generateKeyPairSync } from "node:crypto";
+import { describe, expect, it } from "vitest";
+import { wipeNeedles } from "../../../src/needles/needle.ts";
+import type { Encoding } from "../../../src/needles/needle.ts";
+import { needlesOf } from "../../../src/needles/variants.ts";
+import type { Purpose } from "../../../src/needles/variants.ts";
+import { Secret } from "../../../src/secret/secret.ts";
+
+const take = (value: string | Buffer): Secret => Secret.take("prod/KEY", Buffer.from(value));
+const textsOf = (value: string, encoding?: Encoding, purpose: Purpose = "search"): string[] =>
+  needlesOf(take(value), purpose)
+    .filter((needle) => encoding === undefined || needle.encoding === encoding)
+    .map(({ bytes }) => bytes.toString());
+
+const VALUE = 'Zk8/ü <q"+7Nw>&';
+
+describe("needlesOf", () => {
+  it("RI18 IT4: has every form that is promised", () => {
+    const all = textsOf(VALUE);
+    const bytes = Buffer.from(VALUE);
+    expect(all).toContain(VALUE);
+    expect(all).toContain(bytes.toString("hex"));
+    expect(all).toContain(bytes.toString("hex").toUpperCase());
+    expect(all).toContain(encodeURIComponent(VALUE));
+    expect(all).toContain(
+      encodeURIComponent(VALUE).replaceAll(/%../gu, (hex) => hex.toLowerCase()),
+    );
+    expect(all).toContain(new URLSearchParams({ v: VALUE }).toString().slice(2));
+    expect(all).toContain(JSON.stringify(VALUE).slice(1, -1));
+    expect(all).toContain('Zk8/ü \\u003cq\\"+7Nw\\u003e\\u0026');
+    expect(all).toContain('Zk8\\/ü <q\\"+7Nw>&');
+    expect(all).toContain('Zk8/\\u00fc <q\\"+7Nw>&');
+  });
+
+  it("has base64 at three alignments in both alphabets", () => {
+    const value = "k?>k?>k?>k?>";
+    expect(textsOf(value, "base64")).toEqual([
+      "az8+az8+az8+az8+",
+      "s/Pms/Pms/Pms/P",
+      "rPz5rPz5rPz5rPz",
+    ]);
+    // the third alignment has no character that the alphabets differ in: a duplicate
+    expect(textsOf(value, "base64url")).toEqual(["az8-az8-az8-az8-", "s_Pms_Pms_Pms_P"]);
+  });
+
+  it("ignores white space at the ends: the whole value contains the rest", () => {
+    expect(textsOf("  first-line-of-it\n")).toEqual(textsOf("first-line-of-it"));
+  });
+
+  it("has no duplicates, nothing shorter than 8 bytes, and the secret's name", () => {
+    const needles = needlesOf(take("abcdefgh"));
+    const texts = needles.map(({ bytes }) => bytes.toString("latin1"));
+    expect(new Set(texts).size).toBe(texts.length);
+    expect(Math.min(...texts.map((text) => text.length))).toBe(8);
+    expect(needles.every(({ secret }) => secret === "prod/KEY")).toBe(true);
+  });
+
+  it("gives long encodings of a short value, but not the value", () => {
+    expect(textsOf("Q7#x")).toEqual(["51372378"]);
+    expect(textsOf("")).toEqual([]);
+  });
+
+  it("has the bytes of a binary value, and no JSON of them", () => {
+    const binary = Buffer.from([0xff, 0x00, 0xfe, 0x01, 0xfd, 0x02, 0xfc, 0x03, 0xfb]);
+    const needles = needlesOf(take(Buffer.from(binary)));
+    expect(needles.some(({ bytes }) => bytes.equals(binary))).toBe(true);
+    expect(needles.some(({ bytes }) => bytes.toString() === binary.toString("hex"))).toBe(true);
+  });
+
+  it("uses memory of its own for every needle, and wipes it", () => {
+    const needles = needlesOf(take("line-of-the-value-1\nline-of-the-value-2\n"), "mask");
+    for (const { bytes } of needles) expect(bytes.buffer.byteLength).toBe(bytes.length);
+    wipeNeedles(needles);
+    expect(needles.every(({ bytes }) => bytes.every((byte) => byte === 0))).toBe(true);
+  });
+});
+
+describe("multi-line values", () => {
+  const { privateKey, publicKey } = generateKeyPairSync("rsa", {
+    modulusLength: 2048,
+    privateKeyEncoding: { type: "pkcs8", format: "pem" },
+    publicKeyEncoding: { type: "spki", format: "pem" },
+  });
+  const body = privateKey.trim().split("\n").slice(1, -1);
+
+  it("has each line of a private key, and no boundary", () => {
+    const lines = textsOf(privateKey, "line");
+    for (const line of body.filter((text) => text.length >= 16)) expect(lines).toContain(line);
+    expect(lines.some((line) => line.includes("-----"))).toBe(false);
+  });
+
+  it("has both line endings", () => {
+    const crlf = privateKey.trim().replaceAll("\n", "\r\n");
+    for (const value of [privateKey, crlf]) {
+      expect(textsOf(value, "raw")).toEqual(expect.arrayContaining([privateKey.trim(), crlf]));
+    }
+  });
+
+  it("leaves out public blocks: a certificate may stand anywhere", () => {
+    const lines = textsOf(publicKey + privateKey, "line");
+    for (const line of publicKey.trim().split("\n")) expect(lines).not.toContain(line);
+    expect(lines).toEqual(expect.arrayContaining(body.slice(0, -1)));
+  });
+
+  it("leaves out the first line of OpenSSH keys, which many keys share", () => {
+    const shared = "b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAAMwAAAAtzc2gtZW";
+    const own = "QyNTUxOQAAACDq1mYfSN3G0pS8XwPaF7c5zVb2kQ9tLhRjE4uWnBdAoA";
+    expect(textsOf(`${shared}\n${own}`, "line")).toEqual([own]);
+  });
+
+  it("leaves out lines that files share, but masks them", () => {
+    const json = '{\n  "type": "service_account",\n  "id": "0a1b2c3d4e5f60718293a4b5c6d7e8f9"\n}\n';
+    expect(textsOf(json, "line")).toEqual(['"id": "0a1b2c3d4e5f60718293a4b5c6d7e8f9"']);
+    expect(textsOf(json, "line", "mask")).toContain('"type": "service_account",');
+  });
+});
+
+describe("needles for masking", () => {
+  it.each([
+    ["Q7#x", ["Q7#x", "51372378"]],
+    ["Q7#", []],
+    ["true", []],
+    ["Password", []],
+  ])("%s: short values are masked, common words are not", (value, expected) => {
+    const texts = textsOf(value, undefined, "mask");
+    if (expected.length === 0) expect(texts.filter((text) => text === value)).toEqual([]);
+    for (const text of expected) expect(texts).toContain(text);
+  });
+
+  it("has base64 with its last character", () => {
+    expect(textsOf("value-of-7n", "base64", "mask")).toContain("dmFsdWUtb2YtN24");
+  });
+});

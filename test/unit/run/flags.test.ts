@@ -1,0 +1,239 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+
+import { parseEnv, parseEnvFile } from "../../../src/run/flags/environment.ts";
+import {
+  parseBytes,
+  parseCpus,
+  parseRestart,
+  parseUlimit,
+  restarts,
+} from "../../../src/run/flags/limits.ts";
+import { parseMount } from "../../../src/run/flags/mounts.ts";
+import { parsePorts } from "../../../src/run/flags/ports.ts";
+import { parseAddHost } from "../../../src/run/flags/words.ts";
+
+const usage = expect.objectContaining({ code: "USAGE", exitCode: 2 }) as Error;
+
+describe("--publish", () => {
+  it.each([
+    ["80", { "80/tcp": [{ HostIp: "", HostPort: "" }] }],
+    ["8080:80", { "80/tcp": [{ HostIp: "", HostPort: "8080" }] }],
+    ["127.0.0.1::80", { "80/tcp": [{ HostIp: "127.0.0.1", HostPort: "" }] }],
+    ["[::1]:8080:80/UDP", { "80/udp": [{ HostIp: "::1", HostPort: "8080" }] }],
+    ["8000-8010:80", { "80/tcp": [{ HostIp: "", HostPort: "8000-8010" }] }],
+    [
+      "90-91:80-81",
+      {
+        "80/tcp": [{ HostIp: "", HostPort: "90" }],
+        "81/tcp": [{ HostIp: "", HostPort: "91" }],
+      },
+    ],
+  ])("%s", (spec, bindings) => {
+    expect(parsePorts([spec]).PortBindings).toEqual(bindings);
+  });
+
+  it("collects several bindings of one port", () => {
+    expect(parsePorts(["1:80", "2:80"]).PortBindings["80/tcp"]).toHaveLength(2);
+  });
+
+  it.each(["", "x", "70000", "80/http", "90-80:80", "1-2:3-5", "1:2:3:4", "-"])(
+    "refuses %j",
+    (spec) => {
+      expect(() => parsePorts([spec])).toThrow(usage);
+    },
+  );
+});
+
+describe("--memory and its kind", () => {
+  it.each([
+    ["0", 0],
+    ["1b", 1],
+    ["1k", 1024],
+    ["1 KB", 1024],
+    ["1.5g", 1_610_612_736],
+    ["2GiB", 2_147_483_648],
+    ["1T", 1_099_511_627_776],
+  ])("%s", (text, bytes) => {
+    expect(parseBytes(text, "memory")).toBe(bytes);
+  });
+
+  it.each(["", "x", "-1", "1x", "1.k", "9999999t"])("refuses %j", (text) => {
+    expect(() => parseBytes(text, "memory")).toThrow(usage);
+  });
+});
+
+describe("--cpus", () => {
+  it.each([
+    ["1", 1e9],
+    [".5", 5e8],
+    ["1.", undefined],
+    ["0.000000001", 1],
+    ["0.1000000000", 1e8],
+    ["0.0000000001", undefined],
+    ["", undefined],
+    [".", undefined],
+    ["1,5", undefined],
+    ["-1", undefined],
+  ])("%j", (text, nano) => {
+    if (nano === undefined) expect(() => parseCpus(text)).toThrow(usage);
+    else expect(parseCpus(text)).toBe(nano);
+  });
+
+  it("is exact for every number of billionths", () => {
+    fc.assert(
+      fc.property(fc.nat(), (nano) => {
+        const text = `${Math.floor(nano / 1e9)}.${String(nano % 1e9).padStart(9, "0")}`;
+        expect(parseCpus(text)).toBe(nano);
+      }),
+    );
+  });
+});
+
+describe("--ulimit and --restart", () => {
+  it.each([
+    ["nofile=1024", { Name: "nofile", Soft: 1024, Hard: 1024 }],
+    ["core=0:-1", { Name: "core", Soft: 0, Hard: -1 }],
+    ["core=-1", { Name: "core", Soft: -1, Hard: -1 }],
+  ])("%s", (text, limit) => {
+    expect(parseUlimit(text)).toEqual(limit);
+  });
+
+  it.each(["nofile", "nofile=", "nofile=x", "cats=1", "nofile=2:1", "nofile=-1:1"])(
+    "refuses %j",
+    (text) => {
+      expect(() => parseUlimit(text)).toThrow(usage);
+    },
+  );
+
+  it.each([
+    ["no", { Name: "no", MaximumRetryCount: 0 }, false],
+    ["", { Name: "", MaximumRetryCount: 0 }, false],
+    ["always", { Name: "always", MaximumRetryCount: 0 }, true],
+    ["unless-stopped", { Name: "unless-stopped", MaximumRetryCount: 0 }, true],
+    ["on-failure:3", { Name: "on-failure", MaximumRetryCount: 3 }, true],
+  ])("%j", (text, policy, again) => {
+    expect(parseRestart(text)).toEqual(policy);
+    expect(restarts(parseRestart(text))).toBe(again);
+  });
+
+  it.each(["never", "always:3", "on-failure:x", "on-failure:-1"])("refuses %j", (text) => {
+    expect(() => parseRestart(text)).toThrow(usage);
+  });
+});
+
+describe("--mount", () => {
+  it.each([
+    ["target=/a", { Type: "volume", Target: "/a" }],
+    [
+      "type=bind,src=./x,dst=/a,readonly",
+      { Type: "bind", Source: "/work/x", Target: "/a", ReadOnly: true },
+    ],
+    [
+      "type=bind,source=/x,destination=/a,ro=false,bind-propagation=rslave",
+      {
+        Type: "bind",
+        Source: "/x",
+        Target: "/a",
+        ReadOnly: false,
+        BindOptions: { Propagation: "rslave" },
+      },
+    ],
+    [
+      '"type=volume","source=a,b",target=/a,volume-nocopy,volume-label=k=v,volume-subpath=s',
+      {
+        Type: "volume",
+        Source: "a,b",
+        Target: "/a",
+        VolumeOptions: { NoCopy: true, Labels: { k: "v" }, Subpath: "s" },
+      },
+    ],
+    [
+      'target=/a,volume-driver=local,"volume-opt=o=size=1,mode=700",volume-opt=type=tmpfs',
+      {
+        Type: "volume",
+        Target: "/a",
+        VolumeOptions: {
+          DriverConfig: { Name: "local", Options: { o: "size=1,mode=700", type: "tmpfs" } },
+        },
+      },
+    ],
+    [
+      "type=tmpfs,target=/a,tmpfs-size=1m,tmpfs-mode=1770",
+      { Type: "tmpfs", Target: "/a", TmpfsOptions: { SizeBytes: 1_048_576, Mode: 0o1770 } },
+    ],
+  ])("%s", (spec, mount) => {
+    expect(parseMount(spec, "/work")).toEqual(mount);
+  });
+
+  it.each([
+    "",
+    "type=cats,target=/a",
+    "source=/x",
+    "target=a",
+    "target",
+    "what=1,target=/a",
+    "constructor=1,target=/a",
+    "ro=maybe,target=/a",
+    "tmpfs-mode=9,target=/a",
+    "type=tmpfs,source=x,target=/a",
+    'target=/a,"x',
+  ])("refuses %j", (spec) => {
+    expect(() => parseMount(spec, "/work")).toThrow(usage);
+  });
+});
+
+describe("--add-host", () => {
+  it.each([
+    ["a:1.2.3.4", "a:1.2.3.4"],
+    ["a=1.2.3.4", "a:1.2.3.4"],
+    ["a=[::1]", "a:::1"],
+    ["a:host-gateway", "a:host-gateway"],
+  ])("%s", (text, line) => {
+    expect(parseAddHost(text)).toBe(line);
+  });
+});
+
+describe("--env and --env-file", () => {
+  const env = { HOME: "/home/cat" };
+
+  it.each([
+    ["A=b=c", { name: "A", value: "b=c" }],
+    ["A=", { name: "A", value: "" }],
+    ["HOME", { name: "HOME", value: "/home/cat" }],
+    ["NOT_THERE", { name: "NOT_THERE", value: null }],
+  ])("%s", (text, variable) => {
+    expect(parseEnv(text, env)).toEqual(variable);
+  });
+
+  it("refuses an empty name without quoting the value", () => {
+    expect(() => parseEnv("=hunter2canary", env)).toThrow(usage);
+    expect(() => parseEnv("=hunter2canary", env)).not.toThrow(/hunter2/);
+  });
+
+  it("reads a file as docker does", () => {
+    const text = "\uFEFF# comment\r\n\n  A=1 2 \r\nHOME\nNOT_THERE\nB='q'\nC=#no comment\n\tD=\n";
+    const variables = parseEnvFile("f", Buffer.from(text), env);
+    expect(variables).toEqual([
+      { name: "A", value: "1 2 " },
+      { name: "HOME", value: "/home/cat" },
+      { name: "B", value: "'q'" },
+      { name: "C", value: "#no comment" },
+      { name: "D", value: "" },
+    ]);
+  });
+
+  it.each([
+    ["A=1\n=hunter2canary\n", 2],
+    ["hunter2 canary=1", 1],
+  ])("names file and line of a bad one, never the text", (text, line) => {
+    expect(() => parseEnvFile("f", Buffer.from(text), env)).toThrow(
+      expect.objectContaining({ code: "USAGE", place: { file: "f", line } }),
+    );
+    expect(() => parseEnvFile("f", Buffer.from(text), env)).not.toThrow(/hunter2/);
+  });
+
+  it("refuses bytes that are no text", () => {
+    expect(() => parseEnvFile("f", Buffer.from([0x41, 0x3d, 0xff]), env)).toThrow(usage);
+  });
+});
