@@ -10,20 +10,24 @@
 # Behind a private npm registry give npm's settings as a secret: --secret id=npmrc,src=$HOME/.npmrc
 ARG NODE_IMAGE=node:24-slim
 
-FROM ${NODE_IMAGE} AS build
+# no install scripts: none of the packages that are needed here has one that matters
+FROM ${NODE_IMAGE} AS dependencies
 WORKDIR /src
 COPY package.json package-lock.json ./
-# no install scripts: none of the packages that are needed here has one that matters
+RUN --mount=type=secret,id=npmrc,target=/root/.npmrc \
+    npm ci --omit=dev --ignore-scripts --no-audit --no-fund --no-update-notifier
+
+FROM dependencies AS build
 RUN --mount=type=secret,id=npmrc,target=/root/.npmrc \
     npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier
 COPY tsconfig.json tsconfig.build.json ./
 COPY scripts/build.ts scripts/
 COPY src src
-RUN node scripts/build.ts && npm prune --omit=dev --ignore-scripts --no-audit --no-fund
+RUN node scripts/build.ts
 
 FROM ${NODE_IMAGE}
-COPY --from=build /src/package.json /opt/sealmount/
-COPY --from=build /src/node_modules /opt/sealmount/node_modules
+COPY --from=dependencies /src/package.json /opt/sealmount/
+COPY --from=dependencies /src/node_modules /opt/sealmount/node_modules
 COPY templates /opt/sealmount/templates
 COPY --from=build /src/dist /opt/sealmount/dist
 RUN ln -s /opt/sealmount/dist/cli/main.js /usr/local/bin/sealmount

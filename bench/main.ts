@@ -95,7 +95,7 @@ async function benchExecOf(
     contestant("dotenvx run", dotenvx, [...dotenvxCommand, "run", "--quiet", ...program]),
     contestant("varlock run", varlock, [...varlockCommand, "run", ...program]),
   ];
-  return compare(contestants, rounds);
+  return await compare(contestants, rounds);
 }
 
 function base(world: World): Contestant {

@@ -12,11 +12,20 @@ const STAMP = join(ROOT, "dist", ".built");
 /** Builds with all checks. @throws Error when tsc finds a fault (it has printed it) */
 export async function build(): Promise<void> {
   await compile([]);
+  shareBuild();
 }
+
+/** Variable with the path of the built command line, for this process and its children. */
+export const BUILT_CLI = "SEALMOUNT_BUILT_CLI";
 
 /** Builds when needed, without type checks: those are `npm run typecheck`, and a test run need not wait. */
 export async function ensureBuilt(): Promise<void> {
   if (!(await isCurrent())) await compile(["--noCheck"]);
+  shareBuild();
+}
+
+function shareBuild(): void {
+  process.env[BUILT_CLI] = join(ROOT, "dist", "cli", "main.js");
 }
 
 async function compile(flags: readonly string[]): Promise<void> {

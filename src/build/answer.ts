@@ -21,7 +21,7 @@ export interface BuildAnswer {
  */
 export async function readAnswer(
   response: Readable,
-  onTrace: (bytes: Buffer) => void,
+  onTrace: (bytes: Buffer) => Promise<void>,
 ): Promise<BuildAnswer> {
   let imageId: string | null = null;
   let error: string | null = null;
@@ -29,9 +29,11 @@ export async function readAnswer(
   const lost = new Promise<never>((_resolve, reject) => response.once("error", reject));
   lost.catch(() => undefined);
   const lines = createInterface({ input: response, crlfDelay: Infinity });
+  // since Node 24 it repeats such an error, also after the loop has been left
+  lines.on("error", () => undefined);
   for await (const line of lines) {
     const message = parseLine(line);
-    if (message["id"] === "moby.buildkit.trace") trace(message["aux"], onTrace);
+    if (message["id"] === "moby.buildkit.trace") await trace(message["aux"], onTrace);
     if (message["id"] === "moby.image.id") imageId = textField(message["aux"], "ID");
     error = textField(message, "error") ?? error;
   }
@@ -39,10 +41,10 @@ export async function readAnswer(
   return { imageId, error };
 }
 
-function trace(aux: unknown, onTrace: (bytes: Buffer) => void): void {
+async function trace(aux: unknown, onTrace: (bytes: Buffer) => Promise<void>): Promise<void> {
   if (typeof aux !== "string") return;
   try {
-    onTrace(Buffer.from(aux, "base64"));
+    await onTrace(Buffer.from(aux, "base64"));
   } catch (error) {
     if (!(error instanceof WireError)) throw error;
     throw unreadable(`progress message: ${error.message}`);

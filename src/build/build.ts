@@ -17,6 +17,7 @@ import { assemblePlan, type BuildPlan } from "./plan.ts";
 import { Progress } from "./progress.ts";
 import { buildQuery } from "./query.ts";
 import { ServedSecrets } from "./served-secrets.ts";
+import { decodeStatus } from "./status.ts";
 import { Steps } from "./steps.ts";
 
 /** First API version with sessions. */
@@ -28,6 +29,7 @@ const CANCEL_TIMEOUT_MS = 1_000;
 interface Run {
   readonly options: BuildOptions;
   readonly inputs: BuildInputs;
+  readonly plan: BuildPlan;
   readonly session: Session;
   /** Fires with the reason: an interrupt, a lost session, a secret that does not open. */
   readonly stop: AbortController;
@@ -71,9 +73,8 @@ export async function build(options: BuildOptions): Promise<BuildResult> {
 
 async function buildPlanned(
   options: BuildOptions,
-  o: { readonly inputs: BuildInputs; readonly plan: BuildPlan; readonly stop: AbortController },
+  { inputs, plan, stop }: Pick<Run, "inputs" | "plan" | "stop">,
 ): Promise<BuildResult> {
-  const { inputs, plan, stop } = o;
   const served = new ServedSecrets(options.secrets, (error) => stop.abort(error));
   const report = new Report(options, inputs.dockerfile.shown);
   for (const text of plan.warnings) report.emit({ kind: "warning", text });
@@ -85,7 +86,7 @@ async function buildPlanned(
   });
   try {
     void watch(session, stop);
-    const answer = await run({ options, inputs, session, stop, progress: report.progress });
+    const answer = await run({ options, inputs, plan, session, stop, progress: report.progress });
     const imageId = report.imageIdOf(answer);
     return { imageId, tags: plan.tags, opened: served.opened, warnings: report.warnings };
   } finally {
@@ -123,6 +124,20 @@ class Report {
       throw new DockerError("DOCKER_REFUSED", "the engine ended the build without an image");
     }
     return answer.imageId;
+  }
+}
+
+/**
+ * Opens what the steps of this build may mount, so that the mask knows it. Serving alone is not
+ * enough: BuildKit runs a step once for two builds at a time and shows its output to both, although
+ * it asked only one of them for the secret; and a step may print what a cached one left behind.
+ */
+async function openForMask({ options, plan, stop }: Run): Promise<void> {
+  try {
+    for (const { id, declared } of plan.secrets) if (declared) await options.secrets.open(id);
+  } catch (error) {
+    stop.abort(error);
+    throw error;
   }
 }
 
@@ -173,7 +188,7 @@ async function run(o: Run): Promise<BuildAnswer> {
       body,
       signal: o.stop.signal,
     });
-    const answer = await readAnswer(response, (bytes) => o.progress.push(bytes));
+    const answer = await readAnswer(response, tracer(o));
     o.stop.signal.throwIfAborted();
     return answer;
   } catch (error) {
@@ -185,6 +200,19 @@ async function run(o: Run): Promise<BuildAnswer> {
     body.destroy();
     o.progress.end();
   }
+}
+
+/** Passes progress on; before the first output of a step, the mask has to know every secret of it. */
+function tracer(o: Run): (bytes: Buffer) => Promise<void> {
+  let isMaskReady = false;
+  return async (bytes) => {
+    const status = decodeStatus(bytes);
+    if (!isMaskReady && status.logs.length > 0) {
+      await openForMask(o);
+      isMaskReady = true;
+    }
+    o.progress.push(status);
+  };
 }
 
 async function bodyOf(inputs: BuildInputs): Promise<Readable> {

@@ -2,7 +2,7 @@
 import { escapeControl } from "../docker/errors.ts";
 import type { BuildEvent, LogEvent, StepEvent } from "./events.ts";
 import { LogLines } from "./log-lines.ts";
-import { decodeStatus, type Vertex, type VertexLog, type VertexStatus } from "./status.ts";
+import type { StatusResponse, Vertex, VertexLog, VertexStatus } from "./status.ts";
 
 /** What {@link Progress} needs. */
 export interface ProgressOptions {
@@ -26,13 +26,8 @@ export class Progress {
     this.#emit = o.emit;
   }
 
-  /**
-   * Takes one StatusResponse.
-   *
-   * @throws {@link WireError} when it can't be read
-   */
-  push(bytes: Buffer): void {
-    const status = decodeStatus(bytes);
+  /** Takes one StatusResponse. */
+  push(status: StatusResponse): void {
     // started steps first, so that a log always has a step; finished ones last, after their output
     for (const vertex of status.vertexes) if (vertex.completed === undefined) this.#step(vertex);
     for (const part of status.statuses) this.#status(part);

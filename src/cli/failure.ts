@@ -1,12 +1,20 @@
-import { nearMiss, SealmountError } from "../index.ts";
-import { bugOf, type Failure, failureOf } from "./render-error.ts";
+import { type ManifestIssue, nearMiss, SealmountError } from "../index.ts";
+import type { Failure } from "./render-error.ts";
 import type { UsageProblem } from "./usage.ts";
 
 /** What a failure needs of the library; loaded when there is one, never for help. */
 
-/** An exception as a failure: one of ours, or a bug. */
-export function toFailure(error: unknown, debug: boolean): Failure {
-  return error instanceof SealmountError ? failureOf(error, debug) : bugOf(error, debug);
+/**
+ * An error of the library as data; its messages hold no value, so its stack may be shown.
+ *
+ * @returns null for any other exception: a bug
+ */
+export function failureOf(error: unknown, debug: boolean): Failure | null {
+  if (!(error instanceof SealmountError)) return null;
+  const { code, exitCode, message, place, hint } = error;
+  const issues = "issues" in error ? { issues: error.issues as readonly ManifestIssue[] } : {};
+  const stack = debug && error.stack !== undefined ? { stack: error.stack } : {};
+  return { code, exitCode, message, place, hint, ...issues, ...stack };
 }
 
 /**

@@ -32,6 +32,8 @@ export interface Host {
   readonly stderr: HostOutput;
   /** Aborted by the first SIGINT, SIGTERM or SIGHUP that no command asked to get itself. */
   readonly signal: AbortSignal;
+  /** Whether the reader of stdout or stderr went away: there is nobody left to tell anything. */
+  readerIsGone(this: void): boolean;
   /**
    * Hands signals to a command that passes them on to a program, instead of aborting it.
    *

@@ -2,7 +2,6 @@
 import { readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { basename } from "node:path";
-import process from "node:process";
 import type { Env, Host } from "./host.ts";
 import { run } from "./program.ts";
 
@@ -23,13 +22,14 @@ const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 /** Commands that pass signals on to a program; the last one to ask gets them. */
 const listeners: ((signal: NodeJS.Signals) => void)[] = [];
 const controller = new AbortController();
+/** Output streams that were used. */
+const opened = new Set<NodeJS.WriteStream>();
 let pipeBroke = false;
 let signalsAfterAbort = 0;
 
 for (const signal of SIGNALS) process.on(signal, onSignal);
-for (const stream of [process.stdout, process.stderr]) stream.on("error", onStreamError);
 const code = await run(process.argv.slice(2), hostOfProcess());
-await Promise.all([flush(process.stdout), flush(process.stderr)]);
+await Promise.all([...opened].map(flush));
 // open handles, such as a keep-alive connection to the engine, must not hold the process
 process.exit(pipeBroke && code === INTERRUPTED ? BROKEN_PIPE : code);
 
@@ -40,17 +40,18 @@ function hostOfProcess(): Host {
     cwd: workingDirectory(),
     home: env["HOME"] ?? homedir(),
     platform: process.platform,
-    // streams by getter: merely looking at process.stdin opens it
+    // streams by getter: merely looking at one opens it and loads its code
     get stdin() {
       return process.stdin;
     },
     get stdout() {
-      return process.stdout;
+      return watched(process.stdout);
     },
     get stderr() {
-      return process.stderr;
+      return watched(process.stderr);
     },
     signal: controller.signal,
+    readerIsGone: () => pipeBroke,
     onSignal(listener) {
       listeners.push(listener);
       return () => void listeners.splice(listeners.indexOf(listener), 1);
@@ -95,6 +96,12 @@ function onSignal(signal: NodeJS.Signals): void {
   if (!controller.signal.aborted) return controller.abort();
   if (signalsAfterAbort++ > 0) process.exit(INTERRUPTED);
   setTimeout(() => process.exit(INTERRUPTED), LAST_GRACE_MS).unref();
+}
+
+function watched(stream: NodeJS.WriteStream): NodeJS.WriteStream {
+  if (!opened.has(stream)) stream.on("error", onStreamError);
+  opened.add(stream);
+  return stream;
 }
 
 /** The reader of a pipe went away: stop quietly, whatever still runs is cleaned up. */

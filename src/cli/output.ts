@@ -1,4 +1,4 @@
-import type { HostOutput } from "./host.ts";
+import type { Host, HostOutput } from "./host.ts";
 
 /** Replaces every known secret in a text; the library's `Mask` is one. */
 export interface TextMask extends Disposable {
@@ -10,18 +10,28 @@ export interface TextMask extends Disposable {
  * Once secrets were opened, {@link Output.protect} puts a mask over everything written after it.
  */
 export class Output implements Disposable {
-  readonly stdout: HostOutput;
-  readonly stderr: HostOutput;
   /** Whether `--json` was given. */
   readonly isJson: boolean;
-  readonly #color: boolean;
+  readonly #host: Pick<Host, "stdout" | "stderr">;
+  readonly #wantsColor: boolean;
   readonly #masks: TextMask[] = [];
 
-  constructor(o: { stdout: HostOutput; stderr: HostOutput; isJson: boolean; color: boolean }) {
-    this.stdout = o.stdout;
-    this.stderr = o.stderr;
+  /** @param host - its streams are looked at when something is written, not before */
+  constructor(
+    host: Pick<Host, "stdout" | "stderr">,
+    o: { readonly isJson: boolean; readonly wantsColor: boolean },
+  ) {
+    this.#host = host;
     this.isJson = o.isJson;
-    this.#color = o.color && o.stderr.isTTY === true;
+    this.#wantsColor = o.wantsColor;
+  }
+
+  get stdout(): HostOutput {
+    return this.#host.stdout;
+  }
+
+  get stderr(): HostOutput {
+    return this.#host.stderr;
   }
 
   /** Masks everything written from now on, errors included. */
@@ -57,12 +67,12 @@ export class Output implements Disposable {
 
   /** Whether stderr shows colors. */
   get hasColor(): boolean {
-    return this.#color;
+    return this.#wantsColor && this.stderr.isTTY === true;
   }
 
   /** Wraps a word in an SGR code, on a terminal that wants color. */
   paint(code: string, text: string): string {
-    return this.#color ? `\u001b[${code}m${text}\u001b[0m` : text;
+    return this.hasColor ? `\u001b[${code}m${text}\u001b[0m` : text;
   }
 
   /** Applies every mask so far. */
@@ -79,17 +89,4 @@ export class Output implements Disposable {
 /** A file mode as people write it, `"0440"`, not as the decimal number that it is. */
 function octalModes(key: string, value: unknown): unknown {
   return key === "mode" && typeof value === "number" ? value.toString(8).padStart(4, "0") : value;
-}
-
-/** Rows as aligned columns, two spaces apart; the last column is not padded. */
-export function columns(rows: readonly (readonly string[])[]): string[] {
-  const widths: number[] = [];
-  for (const row of rows)
-    row.forEach((cell, i) => (widths[i] = Math.max(widths[i] ?? 0, cell.length)));
-  return rows.map((row) =>
-    row
-      .map((cell, i) => (i === row.length - 1 ? cell : cell.padEnd((widths[i] ?? 0) + 2)))
-      .join("")
-      .trimEnd(),
-  );
 }

@@ -1,86 +1,51 @@
-import { Command, CommanderError, Option } from "commander";
 import type { CommandSpec, OptionSpec } from "./spec.ts";
-import { type UsageProblem, valueAsArgument } from "./usage.ts";
+import { splitPlainWords } from "./split-plain.ts";
+import type { Mistake, Split } from "./split-words.ts";
+import { commandWithOperand, type UsageProblem, valueAsArgument } from "./usage.ts";
 import type { Parsed } from "./values.ts";
 
 /** Options and operands of one call, or what is wrong with it. */
-export type ParseResult =
-  | { readonly parsed: Parsed; readonly operands: readonly string[] }
-  | { readonly problem: UsageProblem };
+export type ParseResult = Split | { readonly problem: UsageProblem };
 
 /**
- * Parses the words after the command's name. commander splits them; every word of ours about a
- * mistake is made here, as commander's own messages repeat what was typed.
+ * Parses the words after the command's name.
  *
  * @param options - the command's own options and the global ones
  */
-export function parseWords(
+export async function parseWords(
   spec: CommandSpec,
   options: readonly OptionSpec[],
   words: readonly string[],
-): ParseResult {
-  const split = splitWords(options, words, spec.stopAtOperand === true);
-  if (split instanceof CommanderError) return { problem: problemOf(split, spec, options) };
+): Promise<ParseResult> {
+  const split = await splitAny(options, words, spec.stopAtOperand === true);
+  if ("mistake" in split) return { problem: problemOf(split.mistake, spec, options) };
   if (split.parsed["help"] !== undefined) return split;
   const problem = checkOperands(spec, split.operands) ?? checkChoices(options, split.parsed);
   return problem === null ? split : { problem };
 }
 
-/** Runs commander once, silent and without any subcommand. */
-export function splitWords(
+async function splitAny(
   options: readonly OptionSpec[],
   words: readonly string[],
   stopAtOperand: boolean,
-): { readonly parsed: Parsed; readonly operands: readonly string[] } | CommanderError {
-  const command = new Command("sealmount")
-    .exitOverride()
-    .configureOutput({ writeOut() {}, writeErr() {}, outputError() {} })
-    .helpOption(false)
-    .allowExcessArguments(true)
-    .passThroughOptions(stopAtOperand)
-    .argument("[words...]");
-  const made = options.map((spec) => ({ spec, option: optionOf(spec) }));
-  for (const { option } of made) command.addOption(option);
-  try {
-    command.parse(words, { from: "user" });
-  } catch (error) {
-    if (error instanceof CommanderError) return error;
-    throw error;
-  }
-  const values: Readonly<Record<string, unknown>> = command.opts();
-  const found = made.flatMap(({ spec, option }) => {
-    const value = values[option.attributeName()];
-    return isGiven(option, value) ? [[spec.long, Array.isArray(value) ? value : true]] : [];
-  });
-  return { parsed: Object.fromEntries(found) as Parsed, operands: command.args };
+): Promise<Split | { readonly mistake: Mistake }> {
+  const plain = splitPlainWords(options, words, stopAtOperand);
+  if (plain !== null) return plain;
+  const { splitWords } = await import("./split-words.ts");
+  return splitWords(options, words, stopAtOperand);
 }
 
-function optionOf(spec: OptionSpec): Option {
-  const short = spec.short === undefined ? "" : `-${spec.short}, `;
-  const option = new Option(`${short}--${spec.long}${spec.value === undefined ? "" : " <value>"}`);
-  if (spec.value === undefined) return option;
-  return option.argParser((value: string, before: readonly string[] | undefined) => [
-    ...(before ?? []),
-    value,
-  ]);
-}
-
-/** A `no-…` switch is on when commander's positive twin is off. */
-function isGiven(option: Option, value: unknown): boolean {
-  return option.negate ? value === false : value !== undefined;
-}
-
-/** What commander found wrong, in our words. Only names that we know ourselves are repeated. */
+/** A mistake in our words. Only names that we know ourselves are repeated. */
 function problemOf(
-  error: CommanderError,
+  { code, unsafeMessage }: Mistake,
   spec: CommandSpec,
   options: readonly OptionSpec[],
 ): UsageProblem {
   const hint = `sealmount ${spec.name} --help`;
-  const [, typed = "", after = ""] = /'(?:-\w, )?(--?[a-z][a-z-]*)(.)/.exec(error.message) ?? [];
-  if (error.code === "commander.optionMissingArgument")
+  const [, typed = "", after = ""] = /'(?:-\w, )?(--?[a-z][a-z-]*)(.)/.exec(unsafeMessage) ?? [];
+  if (code === "commander.optionMissingArgument")
     return { code: "USAGE", message: `option ${typed} needs a value`, hint };
-  if (spec.takesSecret && /=|'-v'|'--(value|secret|password)'/.test(error.message))
+  if (spec.takesSecret && /=|'-v'|'--(value|secret|password)'/.test(unsafeMessage))
     return valueAsArgument(commandWithOperand(spec));
   // only a whole, plain name is repeated, and never where a value may have been typed
   const name = spec.takesSecret || !"='".includes(after || " ") ? "" : ` ${typed}`;
@@ -109,11 +74,6 @@ function checkOperands(spec: CommandSpec, operands: readonly string[]): UsagePro
 function countOf(most: number): string {
   if (most === 0) return "no argument";
   return `at most ${most} ${most === 1 ? "argument" : "arguments"}`;
-}
-
-/** `set NAME`, `key import`: how the command is written when the value comes by prompt. */
-function commandWithOperand(spec: CommandSpec): string {
-  return [spec.name, ...spec.arguments.map(({ name }) => name)].join(" ");
 }
 
 function checkChoices(options: readonly OptionSpec[], parsed: Parsed): UsageProblem | null {

@@ -4,6 +4,7 @@ import { findCommand, type Found } from "./find-command.ts";
 import { renderCommand, renderGroup, renderOverview } from "./help.ts";
 import type { Env, Host } from "./host.ts";
 import { Output } from "./output.ts";
+import { parseWords } from "./parse.ts";
 import { isPluginCall, METADATA_WORD, pluginMetadata, stripPluginWords } from "./plugin.ts";
 import type { Context } from "./spec.ts";
 import { SPECS } from "./specs.ts";
@@ -33,16 +34,16 @@ export async function run(argv: readonly string[], host: Host): Promise<number> 
     ? stripPluginWords(argv, host.env)
     : { argv, env: host.env };
   const found = findCommand(call.argv, SPECS);
-  using out = new Output({
-    stdout: host.stdout,
-    stderr: host.stderr,
+  const out = new Output(host, {
     isJson: found.wantsJson,
-    color: (call.env["NO_COLOR"] ?? "") === "" && !call.argv.includes("--no-color"),
+    wantsColor: (call.env["NO_COLOR"] ?? "") === "" && !call.argv.includes("--no-color"),
   });
   try {
     return await answer(found, host, { env: call.env, out });
   } catch (error) {
     return fail(bugOf(error, false), out);
+  } finally {
+    out[Symbol.dispose]();
   }
 }
 
@@ -81,8 +82,7 @@ async function perform(
   { env, out }: Call,
 ): Promise<number> {
   const options = [...spec.options, ...GLOBAL];
-  const { parseWords } = await import("./parse.ts");
-  const result = parseWords(spec, options, words);
+  const result = await parseWords(spec, options, words);
   if ("problem" in result) return refuse(result.problem, out);
   const values = new Values(options, result.parsed, env);
   const context: Context = {
@@ -97,8 +97,10 @@ async function perform(
     const { handle } = await spec.load();
     return await handle(context);
   } catch (error) {
-    const { toFailure } = await import("./failure.ts");
-    const failure = toFailure(error, values.flag("debug"));
+    const { failureOf } = await import("./failure.ts");
+    const debug = values.flag("debug");
+    const failure = failureOf(error, debug) ?? bugOf(error, debug);
+    if (failure.code === "INTERRUPTED" && host.readerIsGone()) return failure.exitCode;
     return fail(spec.stopAtOperand ? asDocker(failure) : failure, out);
   }
 }

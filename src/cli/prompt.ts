@@ -48,10 +48,11 @@ export async function promptHidden(host: Host, question: string, flags: string):
     throw new UsageError("USAGE_NO_TERMINAL", "no terminal to ask for the value on", {
       hint: `use one of: ${flags}`,
     });
-  stderr.write(`${question} (hidden): `);
   const line = new HiddenLine();
+  // raw mode first: whoever types at the sight of the question must not be echoed
   stdin.setRawMode(true);
   try {
+    stderr.write(`${question} (hidden): `);
     const end = await readKeys(stdin, line, host.signal);
     if (end === "interrupt") throw new InterruptedError();
     return line.take(flags);

@@ -1,4 +1,4 @@
-import type { ManifestIssue, Place, SealmountError } from "../index.ts";
+import type { ManifestIssue, Place } from "../index.ts";
 
 /**
  * The one funnel from a failure to what stderr shows: two lines a problem, or one JSON object.
@@ -28,14 +28,6 @@ export function bugOf(error: unknown, debug: boolean): Failure {
   if (!debug) return { ...failure, hint: BUG_HINT };
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return { ...failure, hint: "report this output in sealmount's issue tracker", stack };
-}
-
-/** An error of the library as data; its messages hold no value, so its stack may be shown. */
-export function failureOf(error: SealmountError, debug: boolean): Failure {
-  const { code, exitCode, message, place, hint } = error;
-  const issues = "issues" in error ? { issues: error.issues as readonly ManifestIssue[] } : {};
-  const stack = debug && error.stack !== undefined ? { stack: error.stack } : {};
-  return { code, exitCode, message, place, hint, ...issues, ...stack };
 }
 
 /**

@@ -1,3 +1,5 @@
+import type { CommandSpec } from "./spec.ts";
+
 /**
  * A wrong call, as data. The parser answers with it instead of throwing: help and usage errors
  * must not load the library, where the error classes live.
@@ -19,4 +21,9 @@ export function valueAsArgument(command: string): UsageProblem {
       `use the hidden prompt (sealmount ${command}), --stdin, or --value-file PATH; ` +
       "what was typed now is in the history of your shell",
   };
+}
+
+/** `set NAME`, `key import`: how the command is written when the value comes by prompt. */
+export function commandWithOperand(spec: CommandSpec): string {
+  return [spec.name, ...spec.arguments.map(({ name }) => name)].join(" ");
 }

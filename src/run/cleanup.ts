@@ -8,7 +8,7 @@ export interface CleanupStep {
   readonly undo: () => Promise<void>;
 }
 
-/** A stack of steps; each runs at most once. */
+/** A stack of steps. */
 export class Cleanup {
   #steps: CleanupStep[] = [];
 
@@ -24,10 +24,10 @@ export class Cleanup {
     this.#steps = this.#steps.filter((other) => other !== step);
   }
 
-  /** Runs one step now, and not again. */
+  /** Runs one step now. When it fails it stays, to be tried again at the end. */
   async run(step: CleanupStep): Promise<void> {
-    this.forget(step);
     await step.undo();
+    this.forget(step);
   }
 
   /**
@@ -37,8 +37,8 @@ export class Cleanup {
    */
   async runAll(): Promise<string[]> {
     const left: string[] = [];
-    for (const step of this.#steps.toReversed()) {
-      await this.run(step).catch(() => left.push(step.what));
+    for (const step of this.#steps.splice(0).toReversed()) {
+      await step.undo().catch(() => left.push(step.what));
     }
     return left;
   }

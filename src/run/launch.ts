@@ -11,6 +11,7 @@ import { toCreateBody } from "./create-body.ts";
 import type { CreateBody } from "./create-body.ts";
 import { isInvisible, prepareBind } from "./delivery/bind.ts";
 import { chooseFor } from "./delivery/choose.ts";
+import type { Choice } from "./delivery/choose.ts";
 import type { Delivery, DeliveryContext, FileToDeliver } from "./delivery/delivery.ts";
 import { refuseVolume } from "./delivery/life.ts";
 import { prepareVolume } from "./delivery/volume.ts";
@@ -47,6 +48,8 @@ export interface LaunchContext {
 
 interface Prepared extends LaunchContext {
   readonly image: ImageInspect;
+  /** Null when there are no files. */
+  readonly choice: Choice | null;
   readonly run: string;
   readonly files: readonly PlannedFile[];
   readonly body: CreateBody;
@@ -72,7 +75,13 @@ export async function launch(context: LaunchContext): Promise<Launched> {
 
 async function prepare(context: LaunchContext): Promise<Prepared> {
   const { options, plan } = context;
-  const image = await options.engine.inspectImage(plan.image);
+  const { engine, env } = options;
+  const { kind: asked } = plan.delivery;
+  const owners = plan.files.map(({ owner }) => owner);
+  const [image, choice] = await Promise.all([
+    engine.inspectImage(plan.image),
+    asked === "none" ? null : chooseFor({ engine, env, asked, owners }),
+  ]);
   if (image === null) {
     throw new DockerError("IMAGE_MISSING", `image ${plan.image} is not on the engine`, {
       hint: `docker pull ${plan.image}`,
@@ -87,25 +96,19 @@ async function prepare(context: LaunchContext): Promise<Prepared> {
     cwd: options.cwd,
     profiles,
   });
-  return { ...context, image, files, body, run: randomBytes(8).toString("hex") };
+  return { ...context, image, choice, files, body, run: randomBytes(8).toString("hex") };
 }
 
 type Created = Pick<Launched, "delivery" | "id" | "step">;
 
 async function createWithFiles(prepared: Prepared): Promise<Created> {
-  const { options, plan, enter } = prepared;
-  if (prepared.files.length === 0) {
+  const { plan, choice, enter } = prepared;
+  if (choice === null) {
     enter("create");
     return create(prepared, undefined);
   }
-  const asked = plan.delivery.kind;
-  const owners = prepared.files.map(({ owner }) => owner);
-  const kind =
-    asked === "bind" || asked === "volume"
-      ? asked
-      : (await chooseFor(options.engine, options.env, owners)).kind;
-  if (kind === "volume") return createWithVolume(prepared);
-  const delivery = await prepareBind(deliveryContext(prepared));
+  if (choice.kind === "volume") return createWithVolume(prepared);
+  const delivery = await prepareBind(deliveryContext(prepared), choice.engineId);
   enter("create");
   try {
     return await create(prepared, delivery);
@@ -114,7 +117,7 @@ async function createWithFiles(prepared: Prepared): Promise<Created> {
     await delivery.ended();
   }
   // a socket that leads elsewhere, Docker Desktop, an engine with mounts of its own
-  if (asked === "bind") {
+  if (plan.delivery.kind === "bind") {
     throw new DockerError("DELIVERY_FAILED", "the engine does not see this machine's memory", {
       hint: "use --delivery volume",
     });

@@ -45,17 +45,18 @@ export async function run(options: RunOptions): Promise<RunResult> {
     return await (container.detach === true
       ? runDetached(context, launched)
       : runAttached(context, launched));
-  } catch (error) {
+  } finally {
+    // after a good end there is something left only where a step has failed before
     const left = await cleanup.runAll();
     if (left.length > 0) {
       options.onWarning?.(`left behind: ${left.join(", ")}; sealmount doctor --clean removes it`);
     }
-    throw error;
   }
 }
 
 async function runDetached(context: LaunchContext, launched: Launched): Promise<RunResult> {
   await start(context, launched);
+  await settle(launched);
   return resultOf(launched, 0);
 }
 
@@ -75,8 +76,10 @@ async function runAttached(context: LaunchContext, launched: Launched): Promise<
     attachment.begin();
     signals.begin();
     enter("running");
+    const settled = settle(launched);
     const outcome = await follow(context, id, { attachment, exit: wait.exitCode() });
     options.onPhase?.("ended");
+    await settled;
     // a container that is not removed keeps its volume; the content went with the program
     if (outcome !== "detached" && removesFiles(plan)) await launched.delivery?.ended();
     if (outcome === "aborted") throw new InterruptedError();
@@ -101,8 +104,13 @@ async function start(
   } catch (error) {
     throw await explain(error, options, launched);
   }
-  await launched.delivery?.started();
+  launched.delivery?.assertThere();
   cleanup.forget(launched.step);
+}
+
+/** Lets go of what the container holds itself now. What fails here is tried again at the end. */
+async function settle({ delivery }: Launched): Promise<void> {
+  await delivery?.started().catch(() => undefined);
 }
 
 interface Running {

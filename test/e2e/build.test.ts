@@ -12,6 +12,7 @@ import { fakeEngine } from "../unit/session/fake-engine.ts";
 import { Engine } from "../../src/docker/engine.ts";
 import {
   attempt,
+  type Attempt,
   built,
   dockerfile,
   isRunning,
@@ -174,6 +175,19 @@ describe("a secret that does not open", () => {
   });
 });
 
+/** A build from the cache whose mask knows only what was opened for it. */
+async function masked(value: string): Promise<Attempt> {
+  const plain = secretsOf({ v: value });
+  const opened = new Set<string>();
+  const open = async (id: string): ReturnType<typeof plain.open> => {
+    opened.add(value);
+    return plain.open(id);
+  };
+  const mask = (text: string): string =>
+    [...opened].reduce((left, one) => left.replaceAll(one, "***"), text);
+  return attempt(world, { secrets: { ids: plain.ids, open }, mask, noCache: false });
+}
+
 describe("a build that fails", () => {
   it("IT3: names the step, its exit code and its last lines, all masked", async () => {
     const value = canary("echoed");
@@ -193,6 +207,29 @@ describe("a build that fails", () => {
     });
     expect(log).toContain("***");
     expect(leaksIn(JSON.stringify([error, String(error), events]), [value])).toEqual([]);
+  });
+
+  it("masks what a cached step left behind, and what another build's step prints", async () => {
+    const value = canary("left");
+    const steps = [`RUN --mount=type=secret,id=v cp /run/secrets/v /left # ${TAG}`];
+    await dockerfile(world, ...steps);
+    await built(world, { secrets: secretsOf({ v: value }) });
+    const uncached = `RUN cat /left && sleep 1 # ${canary("uncached")}`;
+    await dockerfile(world, ...steps, uncached);
+    // at the same time: the engine runs a step once for both, and asks one of them for the secret
+    const pair = await Promise.all([1, 2].map(async () => masked(value)));
+    for (const { log, error } of pair) expect([error, log]).toEqual([null, "***"]);
+  });
+
+  it("stops before output that it can't mask", async () => {
+    const mount = "RUN --mount=type=secret,id=v true";
+    await dockerfile(world, `${mount} # ${TAG}`);
+    await built(world, { secrets: secretsOf({ v: "x" }) });
+    await dockerfile(world, `${mount} # ${TAG}`, `RUN echo shown # ${canary("uncached")}`);
+    const wrongKey = new UnsealError("UNSEAL_WRONG_KEY", "sealed for another key");
+    const secrets = { ids: ["v"], open: async () => Promise.reject(wrongKey) };
+    const { error, log } = await attempt(world, { secrets, noCache: false });
+    expect([error, log]).toEqual([wrongKey, ""]);
   });
 
   it("has the place of a fault in the Dockerfile", async () => {

@@ -1,16 +1,18 @@
 /** Runs sealmount's command line as a process, the way a user does. */
-import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { BUILT_CLI } from "../../scripts/build.ts";
 import type { Ran, RunOptions } from "./process.ts";
 import { run } from "./process.ts";
 import { runOnTerminal, type TerminalOptions } from "./terminal.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
 
-/** Program and first argument: the built command line, else (unit tests, no build) the sources. */
+/**
+ * Node and the main file: of the build when `ensureBuilt` has made one for this run, else (unit
+ * tests) of the sources, which Node runs as they are.
+ */
 export function cliCommand(): readonly [program: string, main: string] {
-  const built = join(ROOT, "dist", "cli", "main.js");
-  return [process.execPath, existsSync(built) ? built : join(ROOT, "src", "cli", "main.ts")];
+  return [process.execPath, process.env[BUILT_CLI] ?? join(ROOT, "src", "cli", "main.ts")];
 }
 
 /** `sealmount ARGS…` on pipes. `env` is its whole environment: take a `World`'s. */

@@ -22,8 +22,10 @@ import {
 } from "../../index.ts";
 import type { Context, Handler } from "../spec.ts";
 import type { Values } from "../values.ts";
-import { maskedStream } from "./run-io.ts";
-import { connect, type KeySearch, keyringOf, openProject, warnAll } from "./shared.ts";
+import { connect } from "./engine.ts";
+import { type KeySearch, keyringOf } from "./keyring.ts";
+import { maskedStream } from "./masking.ts";
+import { openProject, warnAll } from "./shared.ts";
 import { searchImage } from "./verify.ts";
 
 /** `build CONTEXT`: each secret goes to the step that mounts it. */
@@ -34,10 +36,11 @@ export const handle: Handler = async (context) => {
   refuseUnnamedImage(context);
   const project = await openProject(context);
   const ids = [...project.manifest.buildSecrets.keys()];
+  // what the files alone can get wrong is found before the engine hears of the build
+  const plan = await (tool === undefined
+    ? planBuild(request, ids)
+    : planVia({ ...request, tool }, ids));
   if (values.flag("dry-run")) {
-    const plan = await (tool === undefined
-      ? planBuild(request, ids)
-      : planVia({ ...request, tool }, ids));
     if (tool !== undefined && !out.isJson) out.data(commandLine(plan as ViaPlan));
     else out.json(plan satisfies BuildPlan | ViaPlan);
     return 0;

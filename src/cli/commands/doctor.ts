@@ -1,6 +1,6 @@
 import { doctor, type DoctorLine, ERROR_CODES } from "../../index.ts";
 import type { Context, Handler } from "../spec.ts";
-import { connect } from "./shared.ts";
+import { connect } from "./engine.ts";
 
 /**
  * `doctor`: manifest, keys, engine, leftovers; each fault with its fix. The exit code is the one

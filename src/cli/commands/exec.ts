@@ -9,8 +9,9 @@ import {
   UsageError,
 } from "../../index.ts";
 import type { Context, Handler } from "../spec.ts";
-import { maskedStream } from "./run-io.ts";
-import { environmentOf, keyringOf, openProject, protect, selectionOf, warnAll } from "./shared.ts";
+import { keyringOf } from "./keyring.ts";
+import { protect, maskedStream } from "./masking.ts";
+import { environmentOf, openProject, selectionOf, warnAll } from "./shared.ts";
 
 /** `exec -- COMMAND`: a local program with the values of one environment. */
 export const handle: Handler = async (context) => {

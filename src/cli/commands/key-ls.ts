@@ -1,5 +1,5 @@
 import { type KeyFileInfo, listKeyFiles } from "../../index.ts";
-import { columns } from "../output.ts";
+import { columns } from "./columns.ts";
 import type { Handler } from "../spec.ts";
 
 /** `key ls`: the keys of the key folder, by fingerprint; what is wrong with a file stands last. */

@@ -1,5 +1,5 @@
 import { listSecrets, type SecretInfo } from "../../index.ts";
-import { columns } from "../output.ts";
+import { columns } from "./columns.ts";
 import type { Handler } from "../spec.ts";
 import { openProject, optional } from "./shared.ts";
 

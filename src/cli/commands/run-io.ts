@@ -1,8 +1,7 @@
-import type { Writable } from "node:stream";
-import { finished } from "node:stream/promises";
 import type { Mask, RunIo } from "../../index.ts";
-import type { Host, HostOutput } from "../host.ts";
+import type { Host } from "../host.ts";
 import type { Context } from "../spec.ts";
+import { maskedStream } from "./masking.ts";
 
 /** The program's streams for `run`, masked or not, and how to end them. */
 export interface ProgramIo {
@@ -30,25 +29,6 @@ export function programIo({ host }: Context, mask: Mask | null): ProgramIo {
     },
     async finish() {
       await Promise.all([stdout.finish(), stderr.finish()]);
-    },
-  };
-}
-
-interface Masked {
-  readonly stream: Writable;
-  finish(this: void): Promise<void>;
-}
-
-/** A mask in front of a stream of ours; ending the mask leaves the stream open. */
-export function maskedStream(target: HostOutput, mask: Mask | null): Masked {
-  if (mask === null) return { stream: target, finish: async () => undefined };
-  const stream = mask.stream();
-  stream.pipe(target, { end: false });
-  return {
-    stream,
-    async finish() {
-      stream.end();
-      await finished(stream, { readable: true });
     },
   };
 }

@@ -9,18 +9,12 @@ import {
   type RunEntry,
 } from "../../index.ts";
 import type { Context, Handler } from "../spec.ts";
-import { programIo } from "./run-io.ts";
 import { containerOptionsOf } from "./run-options.ts";
-import {
-  connect,
-  environmentOf,
-  keyringOf,
-  openProject,
-  optional,
-  protect,
-  selectionOf,
-  warnAll,
-} from "./shared.ts";
+import { connect } from "./engine.ts";
+import { keyringOf } from "./keyring.ts";
+import { protect } from "./masking.ts";
+import { programIo } from "./run-io.ts";
+import { environmentOf, openProject, optional, selectionOf, warnAll } from "./shared.ts";
 
 /** `run IMAGE`: a container with the secrets of one environment. */
 export const handle: Handler = async (context) => {

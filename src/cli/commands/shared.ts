@@ -2,22 +2,16 @@ import {
   BUILD,
   chooseEnvironment,
   COMMON,
-  Engine,
-  findKeys,
   findProject,
-  Mask,
-  resolveEndpoint,
   UsageError,
-  type Keyring,
   type ManifestIssue,
   type Project,
   type Scope,
-  type Secret,
   type Selection,
 } from "../../index.ts";
 import type { Context } from "../spec.ts";
 
-/** What several handlers do first: find the manifest, the keys, the engine, the scope. */
+/** What several handlers do first: find the manifest, the scope, the environment. */
 
 /** Finds the manifest by `--manifest`, `--appling` or the working directory, and warns once. */
 export async function openProject(context: Context): Promise<Project> {
@@ -29,46 +23,6 @@ export async function openProject(context: Context): Promise<Project> {
   });
   warnAll(context, project.manifest.warnings);
   return project;
-}
-
-/** The private keys of one command: looked for when the first value has to be opened. */
-export interface KeySearch extends Disposable {
-  /** @param wanted - public keys of what is to be opened; the vault passes them */
-  find(this: void, wanted?: readonly string[]): Promise<Keyring>;
-}
-
-/** Makes the search; disposing it wipes every key that it found. */
-export function keyringOf(context: Context, project: Project): KeySearch {
-  const { values, env, host } = context;
-  const found: Keyring[] = [];
-  return {
-    async find(wanted) {
-      const keyring = await findKeys({
-        app: project.manifest.seal.app,
-        env,
-        home: host.home,
-        keyFile: values.get("key-file"),
-        wanted,
-      });
-      found.push(keyring);
-      return keyring;
-    },
-    [Symbol.dispose]() {
-      for (const keyring of found) keyring.wipe();
-    },
-  };
-}
-
-/** Connects to the engine that `--host`, `--context` or the environment names. */
-export async function connect(context: Context): Promise<Engine> {
-  const { values, env, host } = context;
-  const endpoint = await resolveEndpoint({
-    host: values.get("host"),
-    context: values.get("context"),
-    env,
-    home: host.home,
-  });
-  return Engine.connect(endpoint, { signal: host.signal });
 }
 
 /**
@@ -107,18 +61,6 @@ export function selectionOf({ values }: Context): Selection {
     except: values.list("except"),
     noCommon: values.flag("no-common"),
   };
-}
-
-/** Puts a mask of the secrets among some values over everything that is still written. */
-export function protect(
-  { out }: Context,
-  values: readonly { readonly value: Secret; readonly sensitive?: boolean }[],
-): Mask {
-  const mask = new Mask(
-    values.filter(({ sensitive }) => sensitive !== false).map(({ value }) => value),
-  );
-  out.protect(mask);
-  return mask;
 }
 
 /** Warnings of the manifest and the vault, with their places. */

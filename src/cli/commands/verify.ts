@@ -15,7 +15,10 @@ import {
   type VerifyReport,
 } from "../../index.ts";
 import type { Context, Handler } from "../spec.ts";
-import { connect, type KeySearch, keyringOf, openProject, protect } from "./shared.ts";
+import { connect } from "./engine.ts";
+import { type KeySearch, keyringOf } from "./keyring.ts";
+import { protect } from "./masking.ts";
+import { openProject } from "./shared.ts";
 
 /** `verify IMAGE`: looks for every secret that opens in every part of an image. */
 export const handle: Handler = async (context) => {

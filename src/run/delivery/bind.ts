@@ -24,12 +24,12 @@ import type { Helper } from "./helper.ts";
  * Makes a private folder with empty files: the engine looks for the sources when the container is
  * created, and the owners are known only after that.
  *
+ * @param engine - its identity, for the note of a folder that stays with its container
  * @throws {@link DockerError} DELIVERY_FAILED when this machine has no private tmpfs folder
  */
-export async function prepareBind(context: DeliveryContext): Promise<Delivery> {
+export async function prepareBind(context: DeliveryContext, engine: string): Promise<Delivery> {
   const root = await findTmpfsRoot(context.env);
   if (root === null) throw failed("there is no private tmpfs folder on this machine");
-  const { ID: engine } = await context.engine.request<{ ID: string }>("GET", "/info");
   const kept = context.life === "container";
   const folder = await makePrivateFolder(root, { kept, engine, run: context.run });
   const step = context.cleanup.add(`folder ${folder}`, () => removePrivateFolder(folder));
@@ -80,6 +80,10 @@ class BindDelivery implements Delivery {
       await writeFile(source, file.value);
       await giveTo(source, ids, file.mode);
     }
+  }
+
+  assertThere(): void {
+    // a start without the sources fails by itself
   }
 
   async started(): Promise<void> {

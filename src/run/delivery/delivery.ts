@@ -44,6 +44,12 @@ export interface Delivery {
   probe(): Promise<string>;
   /** Writes the files. `owners` in the order of the context's files. */
   fill(owners: readonly Ids[]): Promise<void>;
+  /**
+   * Right after the start.
+   *
+   * @throws DockerError DELIVERY_FAILED when the program may have found no files
+   */
+  assertThere(): void;
   /** The container has its own hold on the files: lets go of ours. */
   started(): Promise<void>;
   /** The container is gone, or stopped for good. */

@@ -111,6 +111,14 @@ class VolumeDelivery implements Delivery {
     }
   }
 
+  assertThere(): void {
+    // engines before API 1.45 start a container with an emptied volume
+    if (this.#hold?.isOpen() === true) return;
+    throw new DockerError("DELIVERY_FAILED", "the engine lost the files before the start", {
+      hint: "run it again; a proxy in front of the engine may end long uploads",
+    });
+  }
+
   async started(): Promise<void> {
     await this.#hold?.release();
     const { context, writer, holder, volumes } = this.#parts;

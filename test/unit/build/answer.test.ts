@@ -21,15 +21,15 @@ describe("readAnswer", () => {
       ),
     );
     const chunks = Array.from(bytes, (_byte, index) => bytes.subarray(index, index + 1));
-    const answer = await readAnswer(Readable.from(chunks, { objectMode: false }), (trace) =>
-      traces.push(String(trace)),
-    );
+    const answer = await readAnswer(Readable.from(chunks, { objectMode: false }), async (trace) => {
+      traces.push(String(trace));
+    });
     expect(answer).toEqual({ imageId: "sha256:ab", error: "no" });
     expect(traces).toEqual(["é1"]);
   });
 
   it("an empty answer has neither image nor error", async () => {
-    expect(await readAnswer(Readable.from([]), () => undefined)).toEqual({
+    expect(await readAnswer(Readable.from([]), async () => undefined)).toEqual({
       imageId: null,
       error: null,
     });
@@ -37,7 +37,7 @@ describe("readAnswer", () => {
 
   it("a connection that breaks is an error, not an end", async () => {
     const stream = new PassThrough();
-    const reading = readAnswer(stream, () => undefined);
+    const reading = readAnswer(stream, async () => undefined);
     stream.write(text({ stream: "x" }));
     setTimeout(() => stream.destroy(new Error("ECONNRESET")), 10);
     await expect(reading).rejects.toThrow("ECONNRESET");
@@ -47,7 +47,7 @@ describe("readAnswer", () => {
     ["no JSON", "canary-88ab\n"],
     ["no object", "7\n"],
   ])("%s is refused without being quoted", async (_name, line) => {
-    const reading = readAnswer(Readable.from([line]), () => undefined);
+    const reading = readAnswer(Readable.from([line]), async () => undefined);
     const error: unknown = await reading.catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ code: "DOCKER_REFUSED" });
     expect(String(error)).not.toContain("canary");

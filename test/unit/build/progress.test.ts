@@ -8,6 +8,7 @@ import { bytesText } from "../../../src/build/render-text.ts";
 import { Progress } from "../../../src/build/progress.ts";
 import { progressView } from "../../../src/build/progress-view.ts";
 import { durationOf, Steps } from "../../../src/build/steps.ts";
+import { decodeStatus } from "../../../src/build/status.ts";
 import { log, part, vertex, warning } from "./status-bytes.ts";
 
 const SECRET = "canary-41ce";
@@ -16,7 +17,7 @@ function eventsOf(messages: readonly Buffer[]): BuildEvent[] {
   const events: BuildEvent[] = [];
   const mask = (text: string): string => text.replaceAll(SECRET, "***");
   const progress = new Progress({ mask, emit: (event) => events.push(event) });
-  for (const message of messages) progress.push(message);
+  for (const message of messages) progress.push(decodeStatus(message));
   progress.end();
   return events;
 }

@@ -38,6 +38,7 @@ export async function call(
     stdout,
     stderr,
     signal: options.signal ?? new AbortController().signal,
+    readerIsGone: () => false,
     onSignal: () => () => undefined,
     program: options.program ?? "sealmount",
     version: () => "1.2.3",

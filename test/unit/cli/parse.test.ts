@@ -1,7 +1,10 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { findCommand } from "../../../src/cli/find-command.ts";
 import { parseWords } from "../../../src/cli/parse.ts";
 import type { CommandSpec } from "../../../src/cli/spec.ts";
+import { splitPlainWords } from "../../../src/cli/split-plain.ts";
+import { splitWords } from "../../../src/cli/split-words.ts";
 import { SPECS } from "../../../src/cli/specs.ts";
 import { GLOBAL } from "../../../src/cli/specs/options.ts";
 import { Values } from "../../../src/cli/values.ts";
@@ -14,7 +17,7 @@ function specOf(name: string): CommandSpec {
   return spec;
 }
 
-function parse(name: string, ...words: string[]): ReturnType<typeof parseWords> {
+async function parse(name: string, ...words: string[]): ReturnType<typeof parseWords> {
   const spec = specOf(name);
   return parseWords(spec, [...spec.options, ...GLOBAL], words);
 }
@@ -83,8 +86,8 @@ describe("parsing", () => {
     ["check", ["A", "--strict", "B"], { strict: true }, ["A", "B"]],
     ["build", ["-t", "a", "-t", "b", "-q", "."], { tag: ["a", "b"], quiet: true }, ["."]],
     ["ls", ["--no-color", "-C", "x"], { "no-color": true, cwd: ["x"] }, []],
-  ])("%s %j gives %j and %j", (name, words, parsed, operands) => {
-    expect(parse(name, ...words)).toEqual({ parsed, operands });
+  ])("%s %j gives %j and %j", async (name, words, parsed, operands) => {
+    expect(await parse(name, ...words)).toEqual({ parsed, operands });
   });
 
   it.each([
@@ -98,8 +101,8 @@ describe("parsing", () => {
     ["set", ["N", `--${HUSH}=x`]],
     ["set", ["--env", "prod", "N", "--", HUSH]],
     ["key import", [HUSH]],
-  ])("IX7, RI6: %s with a value as an argument is refused: %#", (name, words) => {
-    const result = parse(name, ...words);
+  ])("IX7, RI6: %s with a value as an argument is refused: %#", async (name, words) => {
+    const result = await parse(name, ...words);
     expect(result).toMatchObject({ problem: { code: "USAGE_VALUE_AS_ARGUMENT" } });
     const { hint } = (result as { problem: { hint: string } }).problem;
     for (const way of ["hidden prompt", "--stdin", "--value-file"]) expect(hint).toContain(way);
@@ -119,11 +122,53 @@ describe("parsing", () => {
     ["ls", [`--${HUSH}`], "sealmount ls has no such option"],
     ["set", ["N", `--${HUSH}`], "sealmount set has no such option"],
     ["set", ["N", `-${HUSH}`], "sealmount set has no such option"],
-  ])("%s %j: %s", (name, words, message) => {
-    const result = parse(name, ...words);
+  ])("%s %j: %s", async (name, words, message) => {
+    const result = await parse(name, ...words);
     expect(result).toMatchObject({ problem: { message } });
     const { guess: _typed, ...shown } = (result as { problem: { guess?: object } }).problem;
     expect(JSON.stringify(shown)).not.toContain("4711");
+  });
+});
+
+describe("plain words", () => {
+  const spec = specOf("run");
+  const options = [...spec.options, ...GLOBAL];
+  const word = fc.oneof(
+    fc.constantFrom(...options.map(({ long }) => `--${long}`)),
+    fc.constantFrom(...options.flatMap(({ short }) => (short ? [`-${short}`, `-${short}x`] : []))),
+    fc.constantFrom(
+      "--",
+      "-",
+      "",
+      "a",
+      "a=b",
+      "--env=",
+      "--env=a=b",
+      "--rm=1",
+      "--nope",
+      "-5",
+      "=",
+      "--=x",
+    ),
+    fc.string({ maxLength: 5 }),
+  );
+
+  it.each([true, false])("are split as commander does, operands ending options: %s", (stops) => {
+    fc.assert(
+      fc.property(fc.array(word, { maxLength: 7 }), (words) => {
+        const plain = splitPlainWords(options, words, stops);
+        if (plain !== null) expect(plain).toEqual(splitWords(options, words, stops));
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it("include the usual calls, so that these never load commander", () => {
+    const usual = ["--rm", "--env", "prod", "--only=A", "image", "-v"];
+    expect(splitPlainWords(options, usual, true)).toEqual({
+      parsed: { rm: true, env: ["prod"], only: ["A"] },
+      operands: ["image", "-v"],
+    });
   });
 });
 

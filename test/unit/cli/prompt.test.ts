@@ -97,6 +97,7 @@ function fakeTerminal({ isTTY }: { isTTY: boolean }) {
     stdout: new PassThrough(),
     stderr,
     signal: stop.signal,
+    readerIsGone: () => false,
     onSignal: () => () => undefined,
     program: "sealmount",
     version: () => "0",

@@ -1,14 +1,18 @@
 import { describe, expect, it } from "vitest";
 import { ERROR_CODES, type ErrorCode, ManifestError, SealmountError } from "../../../src/index.ts";
+import { failureOf as failureOrBug } from "../../../src/cli/failure.ts";
 import {
   bugOf,
   escapeControls,
-  failureOf,
+  type Failure,
   renderJson,
   renderText,
 } from "../../../src/cli/render-error.ts";
 
 const plain = (text: string): string => text;
+function failureOf(error: SealmountError, debug: boolean): Failure {
+  return failureOrBug(error, debug) ?? bugOf(error, debug);
+}
 const codes = Object.keys(ERROR_CODES) as ErrorCode[];
 
 describe("rendering of errors", () => {

@@ -1,0 +1,317 @@
+/** Every command, and every bad input of which the design speaks, with the exit code it must have. */
+import type { RunOptions } from "../support/process.ts";
+import type { Typing } from "../support/terminal.ts";
+import { CANARIES, type Files, sealedText, type Stage } from "./stage.ts";
+
+export interface Case {
+  readonly title: string;
+  readonly args: readonly string[];
+  /** Exit code. */
+  readonly exit: number;
+  readonly stdin?: string;
+  /** On a terminal: what is typed, in place of `stdin`. */
+  readonly typing?: readonly Typing[];
+  readonly env?: Readonly<Record<string, string>>;
+  /** On pipes: a signal once the output holds a text. */
+  readonly interrupt?: RunOptions["interrupt"];
+  readonly files?: Files;
+  /** "pipe" where, on a terminal, the program itself or the terminal's echo would show a secret. */
+  readonly only?: "pipe" | "terminal";
+}
+
+/** Whether a case talks to an engine. */
+export function needsEngine({ args: [command = ""] }: Case): boolean {
+  return ["build", "run", "verify", "doctor"].includes(command);
+}
+
+/** Image of the app, which has to be built before the cases that need an engine. */
+export const IMAGE = `smtest-canary-${process.pid}`;
+
+const { loose } = CANARIES;
+const asked = (value: string): readonly Typing[] => [{ on: "(hidden): ", type: `${value}\r` }];
+
+/** What works. */
+export function goodCases(): readonly Case[] {
+  const run = ["run", "--rm", "--env", "prod"];
+  return [
+    { title: "build", args: ["build", "-t", IMAGE, "."], exit: 0 },
+    {
+      title: "build of a step that prints its secret",
+      args: ["build", "--no-cache", "."],
+      exit: 0,
+      files: {
+        Dockerfile:
+          "FROM busybox:local\nRUN --mount=type=secret,id=token cat /run/secrets/token; " +
+          "base64 /run/secrets/token; cut -c1-20 /run/secrets/token >/dev/null\n",
+      },
+    },
+    { title: "build, dry run", args: ["build", "--dry-run", "."], exit: 0 },
+    { title: "verify", args: ["verify", "--env", "prod", IMAGE], exit: 0 },
+    { title: "help", args: ["--help"], exit: 0 },
+    { title: "ls", args: ["ls"], exit: 0 },
+    { title: "check", args: ["check"], exit: 0 },
+    { title: "key ls", args: ["key", "ls"], exit: 0 },
+    { title: "key new", args: ["key", "new", "--app", "dogs"], exit: 0 },
+    { title: "doctor", args: ["doctor"], exit: 0 },
+    { title: "rm", args: ["rm", "VARIABLE", "--env", "prod"], exit: 0 },
+    {
+      title: "set, asked for or by stdin",
+      args: ["set", "NEW"],
+      exit: 0,
+      stdin: loose,
+      typing: asked(loose),
+    },
+    { title: "run", args: [...run, IMAGE, "true"], exit: 0 },
+    { title: "run, dry run", args: ["run", "--dry-run", "--env", "prod", IMAGE], exit: 0 },
+    {
+      title: "run of a program that prints its secrets",
+      args: [
+        ...run,
+        IMAGE,
+        "sh",
+        "-c",
+        "echo $VARIABLE; printenv COMMON >&2; base64 /run/secrets/file",
+      ],
+      exit: 0,
+      only: "pipe",
+    },
+    { title: "run of a program that fails", args: [...run, IMAGE, "false"], exit: 1 },
+    { title: "run of a program that is not there", args: [...run, IMAGE, "/nope"], exit: 125 },
+    { title: "exec", args: ["exec", "--env", "prod", "--only", "VARIABLE", "--", "true"], exit: 0 },
+    {
+      title: "exec of a program that prints its secret",
+      args: ["exec", "--env", "prod", "--only", "VARIABLE", "--", "printenv", "VARIABLE"],
+      exit: 0,
+      only: "pipe",
+    },
+    {
+      title: "exec of a program that is not there",
+      args: ["exec", "--only", "COMMON", "--", "/nope"],
+      exit: 125,
+    },
+  ];
+}
+
+/** What must fail, closed and in silence about values. */
+export function badCases(stage: Stage): readonly Case[] {
+  return [
+    ...badArguments(),
+    ...badKeys(stage),
+    ...badManifests(),
+    ...badBoxes(stage),
+    ...badEngines(),
+    ...interrupted(),
+  ];
+}
+
+function badArguments(): readonly Case[] {
+  const run = ["run", "--rm", "--env", "prod"];
+  return [
+    { title: "IX7: a value as an argument", args: ["set", "API_KEY", loose], exit: 2 },
+    {
+      title: "IX7: a value in place of the name",
+      args: ["set", loose],
+      exit: 2,
+      typing: asked(loose),
+    },
+    {
+      title: "a name that is no variable",
+      args: ["set", "no-name"],
+      exit: 2,
+      stdin: loose,
+      typing: asked(loose),
+    },
+    { title: "the name __proto__", args: ["rm", "__proto__"], exit: 3 },
+    {
+      title: "a NUL in a value",
+      args: ["set", "NUL", "--stdin"],
+      exit: 3,
+      stdin: `${loose}\0`,
+      only: "pipe",
+    },
+    { title: "an unknown option", args: ["ls", `--${loose}`], exit: 2 },
+    { title: "an unknown command", args: [loose], exit: 2 },
+    {
+      title: "a file without --file",
+      args: ["set", "X", "--mode", "0400"],
+      exit: 2,
+      stdin: loose,
+      typing: asked(loose),
+    },
+    {
+      title: "a mode that is not octal",
+      args: ["set", "X", "--file", "/x", "--mode", "9", "--stdin"],
+      exit: 2,
+      stdin: loose,
+      only: "pipe",
+    },
+    {
+      title: "a path with ..",
+      args: ["set", "X", "--file", "/run/../../etc/x", "--stdin"],
+      exit: 2,
+      stdin: loose,
+      only: "pipe",
+    },
+    {
+      title: "a file over a folder of the image",
+      args: [...run, "--file", "VARIABLE=/folder", IMAGE],
+      exit: 125,
+    },
+    {
+      title: "an owner whom the image does not know",
+      args: [...run, "--file", "VARIABLE=/run/secrets/v,owner=nobody-here", IMAGE],
+      exit: 125,
+    },
+    { title: "a missing name", args: ["check", "MISSING"], exit: 3 },
+    { title: "an image that is missing", args: [...run, "smtest-no-such-image"], exit: 125 },
+  ];
+}
+
+function badKeys(stage: Stage): readonly Case[] {
+  const exec = ["exec", "--env", "prod", "--only", "VARIABLE", "--", "true"];
+  const other = `smk1_${Buffer.alloc(32, 7).toString("base64url")}`;
+  const nowhere = { XDG_CONFIG_HOME: "/nonexistent" };
+  return [
+    { title: "RI2: no key", args: exec, exit: 4, env: nowhere },
+    { title: "a wrong key", args: exec, exit: 5, env: { ...nowhere, SEALMOUNT_KEY: other } },
+    { title: "a key that is none", args: exec, exit: 4, env: { ...nowhere, SEALMOUNT_KEY: loose } },
+    {
+      title: "half of a key",
+      args: exec,
+      exit: 4,
+      env: { ...nowhere, SEALMOUNT_KEY: stage.key.slice(0, -3) },
+    },
+    {
+      title: "a key file that others can read",
+      args: [...exec.slice(0, 1), "--key-file", "open.key", ...exec.slice(1)],
+      exit: 4,
+      files: { "open.key": `${stage.key}\n` },
+    },
+  ];
+}
+
+function badManifests(): readonly Case[] {
+  const broken = (title: string, manifest: string | Buffer, exit = 3): Case => ({
+    title,
+    args: ["check"],
+    exit,
+    files: { "iterapp.toml": manifest },
+  });
+  return [
+    broken("a string without an end", `[env.prod]\nX = "${loose}\nY = 1\n`),
+    broken("no TOML at all", `{ "X": '${loose}' }\n`),
+    broken("a key twice", `[env.prod]\nX = '${loose}'\nX = '${loose}'\n`),
+    broken("a table twice", `[env.prod]\nX = '${loose}'\n[env.prod]\nY = '${loose}'\n`),
+    broken("__proto__", `[env.prod]\n__proto__ = '${loose}'\n`),
+    broken("a NUL", `[env.prod]\nX = '''${loose}\0'''\n`),
+    broken("an attribute of the wrong type", `[env.prod]\nX = { encrypted = ["a", '${loose}'] }\n`),
+    broken("an unknown attribute", `[env.prod]\nX = { encrypted = "AAAA", vlaue = '${loose}' }\n`),
+    broken("2 MB", `[env.prod]\nX = '${loose}'\n${"# cats\n".repeat(300_000)}`),
+    broken("BOM and CRLF", `\uFEFF[env.prod]\r\nX = '${loose}' # a comment\r\n`, 0),
+  ];
+}
+
+function badBoxes(stage: Stage): readonly Case[] {
+  const { manifest } = stage;
+  const variable = sealedText(manifest, "VARIABLE");
+  const changed = (title: string, from: string, to: string, exit = 5): Case => ({
+    title,
+    args: ["exec", "--env", "prod", "--except", "FILE", "--", "true"],
+    exit,
+    files: { "iterapp.toml": manifest.replace(from, to) },
+  });
+  return [
+    changed("damaged base64", variable, `${variable.slice(0, 40)}!${variable.slice(41)}`),
+    changed("a truncated box", variable, variable.slice(0, 60)),
+    changed("a damaged box", variable, `${variable.slice(0, 80)}${flip(variable.slice(80))}`),
+    changed("IT16: a box moved to another name", variable, sealedText(manifest, "FILE")),
+    changed("IT16: a box moved to another environment", variable, sealedText(manifest, "COMMON")),
+    changed("IT16: a build secret moved to run time", variable, sealedText(manifest, "token")),
+    changed("IT16: a box moved to another app", 'app = "cats"', 'app = "dogs"', 4),
+  ];
+}
+
+/** Another character in the place of the first. */
+function flip(text: string): string {
+  return (text.startsWith("A") ? "B" : "A") + text.slice(1);
+}
+
+function badEngines(): readonly Case[] {
+  const nowhere = { DOCKER_HOST: "unix:///nonexistent.sock" };
+  const token = "RUN --mount=type=secret,id=token";
+  return [
+    { title: "build without an engine", args: ["build", "."], exit: 6, env: nowhere },
+    {
+      title: "run without an engine",
+      args: ["run", "--env", "prod", "x"],
+      exit: 125,
+      env: nowhere,
+    },
+    { title: "verify without an engine", args: ["verify", "x"], exit: 6, env: nowhere },
+    {
+      title: "a step that prints its secret and fails",
+      args: ["build", "--no-cache", "."],
+      exit: 7,
+      files: {
+        Dockerfile: `FROM busybox:local\n${token} cat /run/secrets/token >&2; exit 3\n`,
+      },
+    },
+    {
+      title: "a leak",
+      args: ["build", "--no-cache", "--verify", "."],
+      exit: 8,
+      files: {
+        Dockerfile: `FROM busybox:local\n${token} cp /run/secrets/token /left\nRUN rm /left\n`,
+      },
+    },
+    {
+      title: "a secret that the manifest lacks",
+      args: ["build", "."],
+      exit: 3,
+      files: {
+        Dockerfile: "FROM busybox:local\nRUN --mount=type=secret,id=nope,required=true true\n",
+      },
+    },
+  ];
+}
+
+/** Ctrl-C while a step runs, while a container runs, while a program runs, and at the prompt. */
+function interrupted(): readonly Case[] {
+  const program = ["sh", "-c", "echo started; sleep 60"];
+  const started = { on: "started", signal: "SIGINT" } as const;
+  const token = "RUN --mount=type=secret,id=token";
+  return [
+    {
+      title: "Ctrl-C in a build",
+      args: ["build", "--no-cache", "."],
+      exit: 130,
+      only: "pipe",
+      // the step's own command line says "started" too, before it runs: hence the sum
+      interrupt: { on: "now 42", signal: "SIGINT" },
+      files: {
+        Dockerfile: `FROM busybox:local\n${token} cat /run/secrets/token; echo now $((6 * 7)); sleep 60\n`,
+      },
+    },
+    {
+      title: "Ctrl-C in a container",
+      args: ["run", "--rm", "--init", "--env", "prod", IMAGE, ...program],
+      exit: 130,
+      only: "pipe",
+      interrupt: started,
+    },
+    {
+      title: "Ctrl-C in a program",
+      args: ["exec", "--only", "COMMON", "--", "sh", "-c", "echo started; exec sleep 60"],
+      exit: 130,
+      only: "pipe",
+      interrupt: started,
+    },
+    {
+      title: "Ctrl-C at the prompt",
+      args: ["set", "NEW"],
+      exit: 130,
+      only: "terminal",
+      typing: [{ on: "(hidden): ", type: `${loose}\x03` }],
+    },
+  ];
+}

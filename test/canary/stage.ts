@@ -1,0 +1,92 @@
+/** What the canary test plays on: an app with canaries sealed into every kind of place. */
+import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { needlesOf } from "../../src/needles/variants.ts";
+import { Secret } from "../../src/secret/secret.ts";
+import { canary, formsOf } from "../support/canary.ts";
+import { sealmountOut } from "../support/cli.ts";
+import { makeWorld, type World } from "../support/temp.ts";
+
+/** One canary for each way of delivery, so that a hit tells where it came from. */
+export const CANARIES = {
+  common: canary("common"),
+  variable: canary("variable"),
+  file: canary("file"),
+  build: canary("build"),
+  /** Never sealed: typed as an argument, put into a broken file, … */
+  loose: canary("loose"),
+} as const;
+
+const BASE_DOCKERFILE = `FROM busybox:local
+RUN --mount=type=secret,id=token,required=true wc -c < /run/secrets/token > /length
+RUN echo app:x:1234:1234::/:/bin/sh >> /etc/passwd && echo app:x:1234: >> /etc/group && mkdir /folder
+CMD ["sleep", "300"]
+`;
+
+/** An app whose manifest holds all canaries, with its key; cases work on copies of it. */
+export interface Stage extends AsyncDisposable {
+  readonly world: World;
+  /** The manifest, for cases that break it. */
+  readonly manifest: string;
+  /** Text of the private key: one more thing that must not be seen. */
+  readonly key: string;
+  /** Needles of every canary and of the key. */
+  readonly needles: readonly Buffer[];
+}
+
+/** Makes the app by sealmount's own commands; the values go in by stdin. */
+export async function makeStage(): Promise<Stage> {
+  const world = await makeWorld();
+  const seal = async (args: readonly string[], stdin = ""): Promise<string> =>
+    sealmountOut(args, { cwd: world.cwd, env: world.env, stdin });
+  await seal(["init", "--app", "cats"]);
+  await seal(["set", "COMMON", "--stdin"], CANARIES.common);
+  await seal(["set", "VARIABLE", "--env", "prod", "--stdin"], CANARIES.variable);
+  const file = ["--file", "/run/secrets/file", "--owner", "app", "--mode", "0440"];
+  await seal(["set", "FILE", "--env", "prod", ...file, "--stdin"], CANARIES.file);
+  await seal(["set", "token", "--build", "--stdin"], CANARIES.build);
+  await world.write("Dockerfile", BASE_DOCKERFILE);
+  const key = (await seal(["key", "export", "--app", "cats"])).trim();
+  return {
+    world,
+    key,
+    manifest: await readFile(join(world.cwd, "iterapp.toml"), "utf8"),
+    needles: [...Object.values(CANARIES), key].flatMap(needleBytes),
+    [Symbol.asyncDispose]: () => world[Symbol.asyncDispose](),
+  };
+}
+
+/** A copy of the app for one case. */
+export async function copyStage(stage: Stage, files: Files = {}): Promise<World> {
+  const world = await makeWorld();
+  await cp(stage.world.cwd, world.cwd, { recursive: true });
+  await cp(stage.world.home, world.home, { recursive: true });
+  for (const [name, content] of Object.entries(files)) {
+    const path = join(world.cwd, name);
+    await mkdir(join(path, ".."), { recursive: true });
+    await writeFile(path, content);
+  }
+  return world;
+}
+
+/** Files to write over the app's own. */
+export type Files = Readonly<Record<string, string | Buffer>>;
+
+/** The product's own forms of a value, and the ones that the tests made up on their own. */
+function needleBytes(value: string): readonly Buffer[] {
+  using secret = Secret.take("canary", Buffer.from(value));
+  const own = needlesOf(secret).map((needle) => needle.bytes);
+  return [...own, ...formsOf(value).map((form) => Buffer.from(form))];
+}
+
+/** Puts one sealed text in place of others, as somebody does who moves a ciphertext. */
+export function sealedText(manifest: string, name: string): string {
+  const match = new RegExp(`^"?${name}"? = \\{ encrypted = "([^"]+)"`, "m").exec(manifest);
+  if (match?.[1] === undefined) throw new Error(`${name} is not in the manifest`);
+  return match[1];
+}
+
+/** How many needles the bytes hold; a number, so that a failure prints none. */
+export function needlesIn(stage: Stage, bytes: Buffer): number {
+  return stage.needles.filter((needle) => bytes.includes(needle)).length;
+}

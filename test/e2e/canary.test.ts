@@ -1,0 +1,91 @@
+/**
+ * The canary test with an engine: build, run and verify, good and bad, while everything is watched
+ * where a secret could turn up. `test/unit/canary` is the part without an engine.
+ */
+import { readdir } from "node:fs/promises";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { badCases, goodCases, IMAGE, needsEngine } from "../canary/cases.ts";
+import { playAll } from "../canary/play.ts";
+import { CANARIES, copyStage, makeStage } from "../canary/stage.ts";
+import { dockerCli, dockerOut, engineHost, testEngine } from "../engine/current.ts";
+import { type ArgvWatch, watchArguments } from "../support/argv-watch.ts";
+import { leaksIn } from "../support/canary.ts";
+import { sealmountOut } from "../support/cli.ts";
+import { findOnDisk } from "../support/disk.ts";
+
+const stage = await makeStage();
+const env = { DOCKER_HOST: engineHost() };
+let watch: ArgvWatch;
+
+beforeAll(async () => {
+  await using world = await copyStage(stage);
+  await sealmountOut(["build", "-t", IMAGE, "."], {
+    cwd: world.cwd,
+    env: { ...world.env, ...env },
+  });
+  const { common, variable, file, build } = CANARIES;
+  watch = await watchArguments([common, variable, file, build, stage.key]);
+});
+
+afterAll(async () => {
+  await dockerCli(["rmi", "-f", IMAGE]);
+  await stage[Symbol.asyncDispose]();
+});
+
+describe("IX20: no output holds a canary", () => {
+  const cases = [...goodCases(), ...badCases(stage)];
+  playAll(
+    stage,
+    cases.filter((one) => needsEngine(one)),
+    env,
+  );
+});
+
+describe("elsewhere", () => {
+  it("IX7, DO11: no process had a secret among its arguments", async () => {
+    expect(await watch.stop()).toEqual([]);
+  });
+
+  it("nothing is left behind: no container, volume or tmpfs file", async () => {
+    const label = ["--filter", "label=sealmount.run"];
+    expect(await dockerOut(["ps", "-aq", ...label, "--filter", `ancestor=${IMAGE}`])).toBe("");
+    const left = await readdir("/dev/shm");
+    expect(left.filter((name) => name.startsWith(`smtest-needles`))).toEqual([]);
+  });
+
+  it("IT13, RI18: build and file secrets are in no inspect, history or log, nor on disk", async () => {
+    const { build, file, variable } = CANARIES;
+    await using world = await copyStage(stage);
+    const since = await world.write("since", "");
+    const options = { cwd: world.cwd, env: { ...world.env, ...env } };
+    await sealmountOut(["build", "--no-cache", "-t", IMAGE, "."], options);
+    const args = ["run", "-d", "--name", `${IMAGE}-app`, "--env", "prod", IMAGE];
+    const container = (await sealmountOut(args, options)).trim();
+    const hidden = [build, file, stage.key];
+    try {
+      const inspected = await dockerOut(["inspect", container, IMAGE]);
+      const shown = await Promise.all([
+        dockerOut(["history", "--no-trunc", IMAGE]),
+        dockerOut(["logs", container]),
+        dockerOut(["diff", container]),
+      ]);
+      expect(leaksIn([inspected, ...shown].join("\n"), hidden)).toEqual([]);
+      // a variable is in the container's configuration, as the help says
+      expect(leaksIn(inspected, [variable])).not.toEqual([]);
+      expect(await dockerOut(["exec", container, "cat", "/run/secrets/file"])).toBe(file);
+      expect(await onDisk(hidden, since)).toEqual([]);
+    } finally {
+      await dockerCli(["rm", "-f", container]);
+    }
+    expect(await onDisk(hidden, since)).toEqual([]);
+  });
+});
+
+/** Hits in the daemon's folders that are not in memory. */
+async function onDisk(canaries: readonly string[], since: string): Promise<readonly string[]> {
+  const { dataRoot, execRoot } = testEngine();
+  const hits = await Promise.all(
+    [dataRoot, execRoot].map((root) => findOnDisk(root, canaries, since)),
+  );
+  return hits.flat().flatMap(({ path, inMemory }) => (inMemory ? [] : [path]));
+}
