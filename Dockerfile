@@ -30,7 +30,7 @@ COPY --from=dependencies /src/package.json /opt/sealmount/
 COPY --from=dependencies /src/node_modules /opt/sealmount/node_modules
 COPY templates /opt/sealmount/templates
 COPY --from=build /src/dist /opt/sealmount/dist
-RUN ln -s /opt/sealmount/dist/cli/main.js /usr/local/bin/sealmount
+RUN ln -s /opt/sealmount/dist/cli/main.cjs /usr/local/bin/sealmount
 USER node
 WORKDIR /work
 ENTRYPOINT ["sealmount"]

@@ -1,10 +1,12 @@
 /**
- * Builds `dist/`: JavaScript and declarations of `src/`, by tsc, then the executable bits of the two
- * commands. `node scripts/build.ts` always builds; {@link ensureBuilt} only when a source is newer.
+ * Builds `dist/`: the library as JavaScript and declarations, by tsc; the command line as a bundle, by
+ * rolldown (ARCHITECTURE.md, decision 4). `node scripts/build.ts` always builds; {@link ensureBuilt}
+ * only when a source is newer.
  */
 import { spawn } from "node:child_process";
 import { chmod, glob, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { rolldown } from "rolldown";
 
 const ROOT = join(import.meta.dirname, "..");
 const STAMP = join(ROOT, "dist", ".built");
@@ -25,7 +27,7 @@ export async function ensureBuilt(): Promise<void> {
 }
 
 function shareBuild(): void {
-  process.env[BUILT_CLI] = join(ROOT, "dist", "cli", "main.js");
+  process.env[BUILT_CLI] = join(ROOT, "dist", COMMAND);
 }
 
 async function compile(flags: readonly string[]): Promise<void> {
@@ -33,7 +35,8 @@ async function compile(flags: readonly string[]): Promise<void> {
   const fresh = join(ROOT, "node_modules", ".cache", `dist-${process.pid}`);
   try {
     await tsc(["-p", "tsconfig.build.json", "--outDir", fresh, ...flags]);
-    for (const command of COMMANDS) await markExecutable(join(fresh, command));
+    await bundle(join(fresh, "cli"));
+    await chmod(join(fresh, COMMAND), 0o755);
     await writeFile(join(fresh, ".built"), "");
     await replaceFolder(join(ROOT, "dist"), fresh);
   } finally {
@@ -49,11 +52,27 @@ async function replaceFolder(target: string, fresh: string): Promise<void> {
   await rm(old, { recursive: true, force: true });
 }
 
-/** Entries of package.json's `bin`, below dist. */
-const COMMANDS = ["cli/main.js"];
+/** What both entries of package.json's `bin` name, below dist. */
+const COMMAND = "cli/main.cjs";
 
-async function markExecutable(file: string): Promise<void> {
-  await chmod(file, 0o755).catch(ignore("ENOENT"));
+/** Dependencies that stay packages: they are large and only some commands load them. */
+const EXTERNAL = ["dockerode", "libsodium", "libsodium-wrappers", "tar-stream"];
+
+/**
+ * The command line with its small dependencies: one file that every command loads, and a file for
+ * each that loads more. CommonJS, because Node starts it faster than modules (bench/).
+ */
+async function bundle(dir: string): Promise<void> {
+  const made = await rolldown({
+    input: { main: join(ROOT, "src", "cli", "main.ts") },
+    platform: "node",
+    external: EXTERNAL,
+    // @iarna/toml evals its way to util.inspect, behind bundlers' backs
+    checks: { eval: false },
+  });
+  const names = { entryFileNames: "[name].cjs", chunkFileNames: "[name]-[hash].cjs" };
+  await made.write({ dir, format: "cjs", ...names });
+  await made.close();
 }
 
 function ignore(code: string): (error: NodeJS.ErrnoException) => void {

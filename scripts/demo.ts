@@ -81,7 +81,7 @@ async function sealSecrets(stage: Stage, npmrc: string): Promise<void> {
 
 async function buildAndProve(stage: Stage): Promise<void> {
   title("2. build: npm ci gets its token by a secret mount; then prove the image clean");
-  await show(stage, ["build", "--network=host", "--no-cache", "-t", IMAGE, "."], { last: 3 });
+  await show(stage, ["build", "--network=host", "--no-cache", "-t", IMAGE, "."], { last: 2 });
   const format = ["--format", '{{printf "%.90s" .CreatedBy}}'];
   print(`$ docker history ${IMAGE}`);
   const history = await docker(stage.engine, ["history", "--no-trunc", ...format, IMAGE]);
@@ -110,7 +110,7 @@ async function leak(stage: Stage): Promise<void> {
     .replace(" npm ci", " cp /root/.npmrc /app/.npmrc && npm ci")
     .replace("COPY server.js", "RUN rm /app/.npmrc\nCOPY server.js");
   await writeFile(dockerfile, leaky);
-  await show(stage, ["build", "--network=host", "--no-cache", "-t", LEAKY, "."], { last: 1 });
+  await show(stage, ["build", "--network=host", "--no-cache", "-t", LEAKY, "."], { last: 2 });
   await show(stage, ["verify", "--env", "prod", LEAKY], { exit: 8 });
 }
 

@@ -77,6 +77,7 @@ export { Engine } from "./docker/engine.ts";
 
 // build
 export { build, planBuild } from "./build/build.ts";
+export { BuildFailedError } from "./build/failure.ts";
 export type { BuildEvent } from "./build/events.ts";
 export type { BuildOptions, BuildRequest, BuildResult, BuildSecrets } from "./build/options.ts";
 export type { BuildPlan, PlannedSecret } from "./build/plan.ts";

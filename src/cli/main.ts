@@ -27,11 +27,15 @@ const opened = new Set<NodeJS.WriteStream>();
 let pipeBroke = false;
 let signalsAfterAbort = 0;
 
-for (const signal of SIGNALS) process.on(signal, onSignal);
-const code = await run(process.argv.slice(2), hostOfProcess());
-await Promise.all([...opened].map(flush));
-// open handles, such as a keep-alive connection to the engine, must not hold the process
-process.exit(pipeBroke && code === INTERRUPTED ? BROKEN_PIPE : code);
+void main();
+
+async function main(): Promise<void> {
+  for (const signal of SIGNALS) process.on(signal, onSignal);
+  const code = await run(process.argv.slice(2), hostOfProcess());
+  await Promise.all([...opened].map(flush));
+  // open handles, such as a keep-alive connection to the engine, must not hold the process
+  process.exit(pipeBroke && code === INTERRUPTED ? BROKEN_PIPE : code);
+}
 
 function hostOfProcess(): Host {
   const env = takeEnvironment();

@@ -8,9 +8,12 @@ export function isOwner(text: string): boolean {
   return OWNER.test(text) && text.length <= 64;
 }
 
-/** Permission bits of a text such as `0440` or `440`; null when it is not octal or above 07777. */
-export function parseMode(text: string): number | null {
-  return /^0?[0-7]{3}$|^[0-7]{4}$/.test(text) ? Number.parseInt(text, 8) : null;
+/**
+ * Permission bits of a text such as `0440` or `440`; null when it is not octal or above 0777: a
+ * secret needs no setuid, setgid or sticky bit.
+ */
+export function modeBits(text: string): number | null {
+  return /^0?[0-7]{3}$/.test(text) ? Number.parseInt(text, 8) : null;
 }
 
 /**
@@ -72,9 +75,9 @@ function readOwner(fields: Fields): string | undefined {
 function readMode(fields: Fields): number | undefined {
   const node = fields.member("mode")?.node;
   if (node === undefined) return undefined;
-  const mode = node.kind === "string" ? parseMode(node.text) : null;
+  const mode = node.kind === "string" ? modeBits(node.text) : null;
   if (mode !== null) return mode;
   return fields.complain("mode", "this is no octal mode in quotes", {
-    hint: 'write mode = "0440"; three or four octal digits, at most 7777',
+    hint: 'write mode = "0440"; at most 0777',
   });
 }

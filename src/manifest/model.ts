@@ -30,7 +30,7 @@ export interface FileTarget {
   readonly path: string;
   /** User, or `user:group`, by name or number; the default is the deliverer's business. */
   readonly owner?: string;
-  /** Permission bits such as 0o440, at most 0o7777. */
+  /** Permission bits such as 0o440, at most 0o777. */
   readonly mode?: number;
 }
 

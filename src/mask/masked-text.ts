@@ -56,6 +56,7 @@ export class MaskedText {
 
   /** Shows the text up to `cut`, and keeps what is behind it. */
   #write(text: Buffer, cut: number): Buffer {
+    if (text.length === 0) return NOTHING;
     const parts: Buffer[] = [];
     let at = this.#done;
     for (const { start, end } of this.#matcher.ranges(text)) {

@@ -11,23 +11,19 @@ export interface Range {
   readonly end: number;
 }
 
-/** Says what to hide in a text, and how much of its end may still turn into something to hide. */
+/**
+ * Says what to hide in a text, and how much of its end may still turn into something to hide. The
+ * needles are made when there is text to look at: for a thousand secrets they cost ten starts of
+ * Node (measured), and many a program prints nothing.
+ */
 export class Matcher {
-  readonly #needles: Needle[];
-  readonly #table: NeedleTable;
-  /** Needles by their first byte. */
-  readonly #byFirst = new Map<number, Needle[]>();
+  /** Copies: the text that needs them may come when the originals are wiped, as errors do. */
+  readonly #secrets: readonly Secret[];
+  #prepared: Prepared | undefined;
   #wiped = false;
 
   constructor(secrets: Iterable<Secret>) {
-    this.#needles = [...secrets].flatMap((secret) => needlesOf(secret, "mask"));
-    this.#table = new NeedleTable(this.#needles);
-    for (const needle of this.#needles) {
-      const first = needle.bytes[0] ?? 0;
-      const group = this.#byFirst.get(first);
-      if (group === undefined) this.#byFirst.set(first, [needle]);
-      else group.push(needle);
-    }
+    this.#secrets = Array.from(secrets, (secret) => secret.copy());
   }
 
   /**
@@ -37,8 +33,7 @@ export class Matcher {
    * @throws Error after {@link wipe}: text must not pass unmasked
    */
   ranges(text: Buffer): Range[] {
-    if (this.#wiped) throw new Error("the mask was wiped");
-    const hits = findAll(this.#table, text).map(({ needle, offset }) => ({
+    const hits = findAll(this.#ready().table, text).map(({ needle, offset }) => ({
       start: offset,
       end: offset + needle.bytes.length,
     }));
@@ -54,9 +49,10 @@ export class Matcher {
 
   /** Where the longest tail begins that could be the beginning of a needle; else the length. */
   tail(text: Buffer): number {
-    const first = Math.max(0, text.length - this.#table.longest + 1);
+    const { table, byFirst } = this.#ready();
+    const first = Math.max(0, text.length - table.longest + 1);
     for (let at = first; at < text.length; at++) {
-      const group = this.#byFirst.get(text[at] ?? 0);
+      const group = byFirst.get(text[at] ?? 0);
       if (group?.some(({ bytes }) => mayBegin(bytes, text, at)) === true) return at;
     }
     return text.length;
@@ -64,9 +60,29 @@ export class Matcher {
 
   wipe(): void {
     this.#wiped = true;
-    wipeNeedles(this.#needles);
-    this.#table.wipe();
+    for (const secret of this.#secrets) secret.wipe();
+    if (this.#prepared === undefined) return;
+    wipeNeedles(this.#prepared.needles);
+    this.#prepared.table.wipe();
   }
+
+  #ready(): Prepared {
+    if (this.#wiped) throw new Error("the mask was wiped");
+    return (this.#prepared ??= prepare(this.#secrets));
+  }
+}
+
+interface Prepared {
+  readonly needles: Needle[];
+  readonly table: NeedleTable;
+  /** Needles by their first byte. */
+  readonly byFirst: ReadonlyMap<number, readonly Needle[]>;
+}
+
+function prepare(secrets: readonly Secret[]): Prepared {
+  const needles = secrets.flatMap((secret) => needlesOf(secret, "mask"));
+  const byFirst = Map.groupBy(needles, ({ bytes }) => bytes[0] ?? 0);
+  return { needles, table: new NeedleTable(needles), byFirst };
 }
 
 /** True when the text from `at` on is a proper beginning of the needle. */

@@ -1,5 +1,6 @@
 /** `--file NAME[=PATH][,owner=OWNER][,mode=MODE]`, `--owner` and `--mode`. */
 import { UsageError } from "../errors.ts";
+import { modeBits } from "../manifest/file-target.ts";
 import type { FileRequest } from "./options.ts";
 
 /**
@@ -23,17 +24,16 @@ export function parseFileFlag(text: string): FileRequest {
 }
 
 /**
- * Reads a file mode: three or four octal digits at most `0777`, so no setuid, setgid or sticky bit.
+ * Reads a file mode, at most `0777`.
  *
- * @throws {@link UsageError} USAGE
+ * @throws {@link UsageError} USAGE for one that is not octal
  */
 export function parseMode(text: string): number {
-  if (!/^0?[0-7]{3}$/.test(text)) {
-    throw new UsageError("USAGE", `mode ${JSON.stringify(text)} is not octal`, {
-      hint: "write three octal digits, such as 0440",
-    });
-  }
-  return Number.parseInt(text, 8);
+  const mode = modeBits(text);
+  if (mode !== null) return mode;
+  throw new UsageError("USAGE", `mode ${JSON.stringify(text)} is not octal`, {
+    hint: "write three octal digits, such as 0440",
+  });
 }
 
 function parsePart(part: string): Partial<FileRequest> {

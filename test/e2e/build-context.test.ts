@@ -1,24 +1,19 @@
 import { chmod, mkdir, readdir, rm, symlink } from "node:fs/promises";
 import { join } from "node:path";
 
-import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 
 import { IgnoreFile } from "../../src/build/ignore.ts";
 import { walkContext } from "../../src/build/walk.ts";
 import { dockerCli, dockerOut } from "../engine/current.ts";
-import { makeWorld, type World } from "../support/temp.ts";
-import { attempt, BASE, built, dockerfile, theEngine } from "./build-harness.ts";
+import type { World } from "../support/temp.ts";
+import { attempt, BASE, built, dockerfile, theEngine, worldWithImage } from "./build-harness.ts";
 
 const TAG = `smtest-context-${process.pid}`;
 
 let world: World;
 beforeEach(async () => {
-  world = await makeWorld();
-  const made = world;
-  onTestFinished(async () => {
-    await (await theEngine()).removeImage(TAG, { force: true });
-    await made[Symbol.asyncDispose]();
-  });
+  world = await worldWithImage(TAG);
 });
 
 describe("the context", () => {

@@ -11,7 +11,7 @@ import { resolveEndpoint } from "../../src/docker/endpoint.ts";
 import { Engine } from "../../src/docker/engine.ts";
 import { Secret } from "../../src/secret/secret.ts";
 import { engineHost } from "../engine/current.ts";
-import type { World } from "../support/temp.ts";
+import { makeWorld, type World } from "../support/temp.ts";
 
 export const BASE = "busybox:local";
 
@@ -23,6 +23,16 @@ export async function theEngine(): Promise<Engine> {
     Engine.connect(endpoint),
   );
   return engine;
+}
+
+/** A world for one test; afterwards it is gone, and so is the image of that name. */
+export async function worldWithImage(tag: string): Promise<World> {
+  const world = await makeWorld();
+  onTestFinished(async () => {
+    await (await theEngine()).removeImage(tag, { force: true });
+    await world[Symbol.asyncDispose]();
+  });
+  return world;
 }
 
 /** Build secrets from plain values, as the vault would offer them. */

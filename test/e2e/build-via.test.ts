@@ -5,26 +5,21 @@ import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { text } from "node:stream/consumers";
 
-import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 
 import type { ViaTool } from "../../src/build/via-plan.ts";
 import { buildVia } from "../../src/build/via.ts";
 import { dockerEnvironment } from "../engine/engine.ts";
 import { testEngine } from "../engine/current.ts";
 import { canary, leaksIn } from "../support/canary.ts";
-import { makeWorld, type World } from "../support/temp.ts";
-import { BASE, isRunning, secretsOf, theEngine, until } from "./build-harness.ts";
+import type { World } from "../support/temp.ts";
+import { BASE, isRunning, secretsOf, theEngine, until, worldWithImage } from "./build-harness.ts";
 
 const TAG = `smtest-via-${process.pid}`;
 
 let world: World;
 beforeEach(async () => {
-  world = await makeWorld();
-  const made = world;
-  onTestFinished(async () => {
-    await (await theEngine()).removeImage(TAG, { force: true });
-    await made[Symbol.asyncDispose]();
-  });
+  world = await worldWithImage(TAG);
 });
 
 async function childEnv(): Promise<Record<string, string>> {

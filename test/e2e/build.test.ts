@@ -1,13 +1,13 @@
 import { createHash, randomBytes } from "node:crypto";
 import { buffer } from "node:stream/consumers";
 
-import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 
 import { UnsealError } from "../../src/errors.ts";
 import { dockerOut, engineVersion, testEngine } from "../engine/current.ts";
 import { canary, leaksIn } from "../support/canary.ts";
 import { findOnDisk } from "../support/disk.ts";
-import { makeWorld, type World } from "../support/temp.ts";
+import type { World } from "../support/temp.ts";
 import { fakeEngine } from "../unit/session/fake-engine.ts";
 import { Engine } from "../../src/docker/engine.ts";
 import {
@@ -19,18 +19,14 @@ import {
   secretsOf,
   theEngine,
   until,
+  worldWithImage,
 } from "./build-harness.ts";
 
 const TAG = `smtest-build-${process.pid}`;
 
 let world: World;
 beforeEach(async () => {
-  world = await makeWorld();
-  const made = world;
-  onTestFinished(async () => {
-    await (await theEngine()).removeImage(TAG, { force: true });
-    await made[Symbol.asyncDispose]();
-  });
+  world = await worldWithImage(TAG);
 });
 
 const sha256 = (value: string | Buffer): string => createHash("sha256").update(value).digest("hex");

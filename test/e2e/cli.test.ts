@@ -210,7 +210,10 @@ describe("build and verify", () => {
 
   it("--via buildx hands over to the builder, masked", async () => {
     await dockerfile(`FROM ${BASE}`, `RUN ${mount} cat /run/secrets/token; echo`);
-    const ran = await sealmount(["build", "--via", "docker", "--no-cache", "-t", IMAGE, "."], at);
+    const ran = await sealmount(
+      ["build", "--via", "docker", "-t", IMAGE, ".", "--", "--no-cache"],
+      at,
+    );
     expect(ran.code).toBe(0);
     expect(leaksIn(ran.bytes, Object.values(secrets))).toEqual([]);
   });

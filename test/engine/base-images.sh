@@ -131,7 +131,9 @@ make_node() { # ROOT
   local to=$1 library npm=$1/usr/local/lib/node_modules/npm
   make_skeleton "$to"
   copy "$to" "$node" /usr/local/bin/node
-  ldd "$node" | grep -oE '/[^ ]+' | while read -r library; do copy "$to" "$library"; done
+  # librt: Node does without, native packages don't
+  { ldd "$node" | grep -oE '/[^ ]+'; find /lib/*-linux-gnu -name librt.so.1; } |
+    while read -r library; do copy "$to" "$library"; done
   mkdir -p "$(dirname "$npm")"
   cp -a "$(npm_package)" "$npm"
   rm -rf "$npm/docs" "$npm/man"

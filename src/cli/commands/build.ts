@@ -3,6 +3,7 @@ import {
   build,
   type BuildPlan,
   type BuildRequest,
+  BuildFailedError,
   BuildVault,
   buildVia,
   Mask,
@@ -33,13 +34,14 @@ export const handle: Handler = async (context) => {
   const { values, out } = context;
   const request = requestOf(context);
   const tool = values.get("via") as ViaTool | undefined;
+  const extra = extraOf(context);
   refuseUnnamedImage(context);
   const project = await openProject(context);
   const ids = [...project.manifest.buildSecrets.keys()];
   // what the files alone can get wrong is found before the engine hears of the build
   const plan = await (tool === undefined
     ? planBuild(request, ids)
-    : planVia({ ...request, tool }, ids));
+    : planVia({ ...request, tool, extra }, ids));
   if (values.flag("dry-run")) {
     if (tool !== undefined && !out.isJson) out.data(commandLine(plan as ViaPlan));
     else out.json(plan satisfies BuildPlan | ViaPlan);
@@ -49,7 +51,8 @@ export const handle: Handler = async (context) => {
   using vault = new BuildVault(project, keyring.find);
   const secrets = masking(context, vault);
   const step: BuildStep = { context, project, keyring, request, vault, secrets };
-  const built = await (tool === undefined ? native(step) : handOver(step, tool));
+  const built = await (tool === undefined ? native(step) : handOver(step, tool, extra));
+  if (!out.isJson && !values.flag("quiet")) noteOpened(context, built);
   warnAll(context, vault.warnings);
   if (!values.flag("verify")) {
     if (out.isJson) out.json(built);
@@ -111,6 +114,11 @@ async function native({ context, project, keyring, request, secrets }: BuildStep
     const { imageId } = result;
     if (!out.isJson) out.data(imageId);
     return { ...result, image: imageId, opened: Object.fromEntries(result.opened) };
+  } catch (error) {
+    // without progress, what the failed step said last was not seen yet
+    if (mode === "quiet" && error instanceof BuildFailedError)
+      error.lines.forEach((line) => out.note(line));
+    throw error;
   } finally {
     view.end();
   }
@@ -120,10 +128,10 @@ async function native({ context, project, keyring, request, secrets }: BuildStep
  * Runs another builder. Its output is always piped through the mask, so its progress is plain.
  * It does not tell the image's id: the first tag stands for it.
  */
-async function handOver(step: BuildStep, tool: ViaTool): Promise<Built> {
+async function handOver(step: BuildStep, tool: ViaTool, extra: readonly string[]): Promise<Built> {
   const { context, request, vault, secrets } = step;
   const { host, out, values, env } = context;
-  const via = { ...request, tool, extra: values.flag("quiet") ? ["--quiet"] : [] };
+  const via = { ...request, tool, extra: [...(values.flag("quiet") ? ["--quiet"] : []), ...extra] };
   // opened here, before the builder starts, as the mask has to know them all
   for (const id of (await planVia(via, secrets.ids)).secrets) await secrets.open(id);
   const mask = new Mask(vault.secrets);
@@ -187,6 +195,22 @@ function requestOf({ operands, values, cwd, env }: Context): BuildRequest {
     noCache: values.flag("no-cache"),
     pull: values.flag("pull"),
   };
+}
+
+/** Words behind `--`, for another builder: all but secrets, which it gets by the flags of ours. */
+function extraOf({ operands, values }: Context): readonly string[] {
+  const extra = operands.slice(1);
+  if (extra.length > 0 && !values.typed("via"))
+    throw new UsageError("USAGE", "only another builder takes options of its own", {
+      hint: "add --via docker, buildx or podman; see sealmount build --help",
+    });
+  return extra;
+}
+
+/** Each opening of a secret is told, as the only sign that a cached step asked for none. */
+function noteOpened({ out }: Context, { opened }: Built): void {
+  const counts = Object.entries(opened).map(([id, count]) => `${id} (${count})`);
+  if (counts.length > 0) out.note(`secrets opened for steps: ${counts.join(", ")}`);
 }
 
 /** Another builder does not tell the image's id, so `--verify` needs a tag there. */

@@ -110,7 +110,7 @@ const CHECK: CommandSpec = {
     },
     { does: "as a gate in CI", line: "sealmount check --strict --json" },
   ],
-  exits: [0, 2, 3],
+  exits: [0, 2, 3, 4, 9],
   load: () => import("../commands/check.ts"),
 };
 

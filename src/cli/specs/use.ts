@@ -49,7 +49,15 @@ const DOCKER_BUILD: readonly OptionSpec[] = [
 const BUILD: CommandSpec = {
   name: "build",
   summary: "build an image; a secret reaches the RUN step that mounts it only",
-  arguments: [{ name: "CONTEXT", about: "folder to build from" }],
+  arguments: [
+    { name: "CONTEXT", about: "folder to build from" },
+    {
+      name: "OPTION",
+      about: "with --via, after --: options of that builder's own",
+      optional: true,
+      repeat: true,
+    },
+  ],
   options: [
     ...DOCKER_BUILD,
     {
@@ -70,7 +78,10 @@ const BUILD: CommandSpec = {
   examples: [
     { does: "build and tag", line: "sealmount build -t cats ." },
     { does: "and prove the image clean", line: "sealmount build -t cats --verify ." },
-    { does: "with the builder you have", line: "sealmount build --via buildx -t cats ." },
+    {
+      does: "with the builder you have, and its own options",
+      line: "sealmount build --via buildx -t cats . -- --cache-to=type=inline",
+    },
   ],
   exits: [0, 2, 3, 4, 5, 6, 7, 8, 130],
   notes: [

@@ -4,7 +4,8 @@ import { dirname, join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
 import { findKeys, type KeySourceOptions } from "../../../src/keys/find-keys.ts";
 import { runKeyCommand } from "../../../src/keys/key-command.ts";
-import { failureOf, keyWithText, temporaryFolder } from "./helpers.ts";
+import { keyWithText, temporaryFolder } from "./helpers.ts";
+import { failureOf } from "../../support/failure.ts";
 
 let folder: string;
 let home: string;
@@ -252,6 +253,7 @@ describe("key_command", () => {
   ])("that %s", async (_, text, message) => {
     config(text);
     const error = await failureOf(findKeys(options), "canary-out");
+    expect(error.code).toBe(message === "no valid private key" ? "KEY_INVALID" : "KEY_COMMAND");
     expect(error.exitCode).toBe(4);
     expect(error.message).toContain(message);
   });

@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
 import { exportKey, importKey, listKeyFiles, writeKeyFile } from "../../../src/keys/key-files.ts";
 import { Secret } from "../../../src/secret/secret.ts";
-import { failureOf, keyWithText, temporaryFolder } from "./helpers.ts";
+import { keyWithText, temporaryFolder } from "./helpers.ts";
+import { failureOf } from "../../support/failure.ts";
 
 let home: string;
 let folder: string;

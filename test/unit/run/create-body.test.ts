@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { targetsOf, toCreateBody } from "../../../src/run/create-body.ts";
 import type { ContainerOptions } from "../../../src/run/options.ts";
 
-const context = { image: "cats", command: [], cwd: "/work" };
+const context = { image: "cats", command: [], cwd: "/srv" };
 
 /** The streams part that every attached container has. */
 const ATTACHED = {
@@ -74,7 +74,7 @@ describe("toCreateBody", () => {
     [{ tmpfs: ["/t", "/u:size=1m,ro"] }, { Tmpfs: { "/t": "", "/u": "size=1m,ro" } }],
     [
       { volume: ["./x:/x:ro", "/a:/b", "name:/c"] },
-      { Binds: ["/work/x:/x:ro", "/a:/b", "name:/c"] },
+      { Binds: ["/srv/x:/x:ro", "/a:/b", "name:/c"] },
     ],
     [
       { publish: ["127.0.0.1:8080:80/udp"] },

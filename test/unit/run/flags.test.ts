@@ -127,7 +127,7 @@ describe("--mount", () => {
     ["target=/a", { Type: "volume", Target: "/a" }],
     [
       "type=bind,src=./x,dst=/a,readonly",
-      { Type: "bind", Source: "/work/x", Target: "/a", ReadOnly: true },
+      { Type: "bind", Source: "/srv/x", Target: "/a", ReadOnly: true },
     ],
     [
       "type=bind,source=/x,destination=/a,ro=false,bind-propagation=rslave",
@@ -163,7 +163,7 @@ describe("--mount", () => {
       { Type: "tmpfs", Target: "/a", TmpfsOptions: { SizeBytes: 1_048_576, Mode: 0o1770 } },
     ],
   ])("%s", (spec, mount) => {
-    expect(parseMount(spec, "/work")).toEqual(mount);
+    expect(parseMount(spec, "/srv")).toEqual(mount);
   });
 
   it.each([
@@ -179,7 +179,7 @@ describe("--mount", () => {
     "type=tmpfs,source=x,target=/a",
     'target=/a,"x',
   ])("refuses %j", (spec) => {
-    expect(() => parseMount(spec, "/work")).toThrow(usage);
+    expect(() => parseMount(spec, "/srv")).toThrow(usage);
   });
 });
 

@@ -1,7 +1,8 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { BuildVault, SlotVault } from "../../../src/vault/build-vault.ts";
 import { openForVerify } from "../../../src/vault/verify-set.ts";
-import { failureOf, fakeKubectl, keyringOf, newApp, noKeyring, type App } from "./helpers.ts";
+import { fakeKubectl, keyringOf, newApp, noKeyring, type App } from "./helpers.ts";
+import { failureOf } from "../../support/failure.ts";
 
 const CANARY = "build-canary-52-azurite";
 

@@ -2,7 +2,8 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { openEnvironment, type OpenOptions } from "../../../src/vault/environment.ts";
 import type { VaultProject } from "../../../src/vault/open-entries.ts";
 import { sealRaw } from "../crypto/raw-box.ts";
-import { failureOf, keyringOf, newApp, noKeyring, type App } from "./helpers.ts";
+import { keyringOf, newApp, noKeyring, type App } from "./helpers.ts";
+import { failureOf } from "../../support/failure.ts";
 
 const CANARY = "vault-canary-93-feldspar";
 

@@ -4,7 +4,6 @@ import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { newKeyPair, type KeyPair } from "../../../src/crypto/keypair.ts";
 import { seal } from "../../../src/crypto/seal.ts";
-import { SealmountError } from "../../../src/errors.ts";
 import { Keyring } from "../../../src/keys/keyring.ts";
 import { parseManifest } from "../../../src/manifest/parse.ts";
 import { Secret } from "../../../src/secret/secret.ts";
@@ -48,23 +47,6 @@ export function keyringOf(...pairs: KeyPair[]): KeyringSource {
 export const noKeyring: KeyringSource = async () => {
   return Promise.reject(new Error("a key was looked for"));
 };
-
-/** The error that a call fails with, after a look that it quotes none of the given texts. */
-export async function failureOf(
-  call: Promise<unknown>,
-  ...unspeakable: string[]
-): Promise<SealmountError> {
-  const error: unknown = await call.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  if (!(error instanceof SealmountError)) throw new Error(`it worked or crashed: ${String(error)}`);
-  const said = [error.message, error.hint, error.stack, JSON.stringify(error)].join("\n");
-  for (const text of unspeakable) {
-    if (said.includes(text)) throw new Error("the error quotes what it must not");
-  }
-  return error;
-}
 
 /** PATH with a `kubectl` that is the given shell script. */
 export function fakeKubectl(script: string): { PATH: string } {

@@ -2,7 +2,8 @@ import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { openEnvironment, type OpenedEnvironment } from "../../../src/vault/environment.ts";
-import { failureOf, fakeKubectl, keyringOf, newApp, noKeyring, type App } from "./helpers.ts";
+import { fakeKubectl, keyringOf, newApp, noKeyring, type App } from "./helpers.ts";
+import { failureOf } from "../../support/failure.ts";
 
 const CANARY = "kube-canary-11-lazurite";
 const DATA = { password: CANARY, "tls.crt": "two\nlines\n" };

@@ -1,0 +1,55 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { SPECS } from "../../src/cli/specs.ts";
+import { GLOBAL } from "../../src/cli/specs/options.ts";
+import { ERROR_CODES, EXIT } from "../../src/errors.ts";
+
+/** The documents say what the program does. */
+
+const ROOT = join(import.meta.dirname, "..", "..");
+
+async function textOf(...path: string[]): Promise<string> {
+  return readFile(join(ROOT, ...path), "utf8");
+}
+
+describe("docs/errors.md", () => {
+  it("has every code with its exit code, and no other", async () => {
+    const rows = (await textOf("docs", "errors.md")).matchAll(/^\| `([A-Z_0-9]+)` +\| (\d+)/gm);
+    const documented = Object.fromEntries(
+      Array.from(rows, ([, code = "", exit]) => [code, Number(exit)]),
+    );
+    expect(documented).toEqual(ERROR_CODES);
+  });
+});
+
+describe("README.md", () => {
+  it("has every exit code", async () => {
+    const table = /## Exit codes\n([\s\S]*?)\n## /.exec(await textOf("README.md"))?.[1] ?? "";
+    const codes = Array.from(table.matchAll(/\| (\d+) /g), ([, code]) => Number(code));
+    expect(new Set(codes)).toEqual(new Set(Object.values(EXIT)));
+  });
+
+  it("IX35: names only commands and options that --help has", async () => {
+    const fences = (await textOf("README.md")).matchAll(/^```(?:sh|console)\n([\s\S]*?)^```/gm);
+    const calls = Array.from(fences, ([, block = ""]) => block)
+      .join("")
+      .matchAll(/sealmount ((?:key )?[a-z]+)([^|#\n]*)/g);
+    const unknown: string[] = [];
+    let seen = 0;
+    for (const [call, name = "", rest = ""] of calls) {
+      const spec = SPECS.find((one) => one.name === name);
+      const options = spec === undefined ? [] : [...spec.options, ...GLOBAL];
+      // behind a lone -- the words are another program's
+      for (const [, long, short] of (rest.split(" -- ")[0] ?? "").matchAll(
+        / (?:--([\w-]+)|-(\w))/g,
+      )) {
+        seen++;
+        if (!options.some((one) => one.long === long || one.short === short)) unknown.push(call);
+      }
+      if (spec === undefined && name !== "install") unknown.push(call);
+    }
+    expect(unknown).toEqual([]);
+    expect(seen).toBeGreaterThan(20);
+  });
+});
