@@ -57,10 +57,11 @@ async function cpuTime({ command, cwd, env }: Contestant): Promise<number> {
     cwd,
     env: { ...env },
   });
-  return Number(ran.stdout) / 1000;
+  return Number(ran.stdout.split(" ")[0]) / 1000;
 }
 
-function median(values: readonly number[]): number {
+/** The middle value; of two in the middle, their mean. */
+export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   const middle = sorted.length / 2;
   const low = sorted[Math.ceil(middle) - 1] ?? Number.NaN;

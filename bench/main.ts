@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- [exec] [start] [--rounds N]`: what sealmount costs in CPU time. README.md in this
+ * `npm run bench -- [start] [exec] [build] [--rounds N]`: what sealmount costs in CPU time. README.md in this
  * folder says how to read it. Exits 1 when a limit is not kept.
  */
 import { readFile, writeFile } from "node:fs/promises";
@@ -11,6 +11,7 @@ import { seal } from "../src/crypto/seal.ts";
 import { Secret } from "../src/secret/secret.ts";
 import { cliCommand, sealmountOut } from "../test/support/cli.ts";
 import { makeWorld, type World } from "../test/support/temp.ts";
+import { benchBuild } from "./build.ts";
 import { compare, type Contestant, type Measured, printTable } from "./cpu.ts";
 import { commandOf, installPeers, names, prepareDotenvx, prepareVarlock, value } from "./peers.ts";
 
@@ -28,6 +29,7 @@ const START_LIMIT = 1.3;
 const BENCHMARKS: Readonly<Record<string, (rounds: number) => Promise<boolean>>> = {
   start: benchStart,
   exec: benchExec,
+  build: benchBuild,
 };
 
 async function main(): Promise<boolean> {
@@ -41,7 +43,8 @@ async function main(): Promise<boolean> {
   let kept = true;
   for (const name of positionals.length > 0 ? positionals : Object.keys(BENCHMARKS)) {
     const bench = BENCHMARKS[name];
-    if (bench === undefined) throw new Error(`no benchmark ${name}: exec, start`);
+    if (bench === undefined)
+      throw new Error(`no benchmark ${name}: ${Object.keys(BENCHMARKS).join(", ")}`);
     kept = (await bench(rounds)) && kept;
   }
   return kept;

@@ -1,6 +1,6 @@
 /**
  * Builds `dist/`: the library as JavaScript and declarations, by tsc; the command line as a bundle, by
- * rolldown (ARCHITECTURE.md, decision 4). `node scripts/build.ts` always builds; {@link ensureBuilt}
+ * rolldown (ARCHITECTURE.md: "The command line is bundled"). `node scripts/build.ts` always builds; {@link ensureBuilt}
  * only when a source is newer.
  */
 import { spawn } from "node:child_process";

@@ -74,13 +74,29 @@ export { Mask } from "./mask/mask.ts";
 // the engine
 export { type Endpoint, type EndpointChoice, resolveEndpoint } from "./docker/endpoint.ts";
 export { Engine } from "./docker/engine.ts";
+export {
+  type RegistryConfigOptions,
+  type RegistryLogin,
+  registryLogin,
+} from "./docker/registry-config.ts";
 
 // build
+export { attachSession, type DockerClient } from "./build/attach-session.ts";
 export { build, planBuild } from "./build/build.ts";
 export { BuildFailedError } from "./build/failure.ts";
+export type { Guard } from "./build/guard-build.ts";
+export { PlaintextError } from "./build/guard-refuse.ts";
+export type { PlaintextFinding, PlaintextPlace } from "./build/guard.ts";
 export type { BuildEvent } from "./build/events.ts";
-export type { BuildOptions, BuildRequest, BuildResult, BuildSecrets } from "./build/options.ts";
+export type {
+  BuildOptions,
+  BuildRequest,
+  BuildResult,
+  BuildSecrets,
+  SecretCache,
+} from "./build/options.ts";
 export type { BuildPlan, PlannedSecret } from "./build/plan.ts";
+export { StandardInput } from "./build/standard-input.ts";
 export { type ProgressMode, progressView, type ProgressView } from "./build/progress-view.ts";
 export {
   buildVia,

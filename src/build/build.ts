@@ -1,40 +1,33 @@
-/** Builds an image natively: context as a tar body, secrets over a BuildKit session. */
-import { createHmac, randomBytes } from "node:crypto";
-import { hostname } from "node:os";
-import type { Readable } from "node:stream";
-
+/** Builds an image natively: files, secrets and logins over a BuildKit session. */
 import { compareApi } from "../docker/version.ts";
-import { DockerError, InterruptedError } from "../errors.ts";
+import { DockerError, InterruptedError, UsageError } from "../errors.ts";
 import type { AuthStore } from "../session/auth/service.ts";
 import { noBuildKit, openSession, type Session } from "../session/session.ts";
-import { readAnswer, type BuildAnswer } from "./answer.ts";
-import { packContext } from "./context-tar.ts";
-import type { BuildEvent } from "./events.ts";
-import { failure } from "./failure.ts";
-import { OUTSIDE_NAME, readInputs, type BuildInputs } from "./inputs.ts";
+import { readCall } from "./caches.ts";
+import { connectBoth, type Connections } from "./connect.ts";
+import { readDockerfile } from "./dockerfile.ts";
+import { factsOf, refuseUnsupported, type EngineFacts } from "./engine-facts.ts";
+import { FlagMask } from "./flag-mask.ts";
+import { guardBuild } from "./guard-build.ts";
+import { readInputs, type BuildInputs } from "./inputs.ts";
+import { localServices } from "./local-services.ts";
+import { Report, type Job, type RunningJob } from "./job.ts";
 import type { BuildOptions, BuildRequest, BuildResult } from "./options.ts";
+import { isImage, outputsOf } from "./outputs.ts";
 import { assemblePlan, type BuildPlan } from "./plan.ts";
-import { Progress } from "./progress.ts";
-import { buildQuery } from "./query.ts";
+import { postBuild } from "./post-build.ts";
+import { pushImages } from "./push.ts";
+import { removeStaleResults, writeResults } from "./results.ts";
+import { digestKey, withoutDigests, withSecretCache } from "./secret-cache.ts";
+import { JoinedSecrets } from "./secret-flags.ts";
 import { ServedSecrets } from "./served-secrets.ts";
-import { decodeStatus } from "./status.ts";
-import { Steps } from "./steps.ts";
+import { serve } from "./serving.ts";
+import { solveBuild } from "./solve-build.ts";
 
 /** First API version with sessions. */
 const SESSION_API = "1.39";
-/** Cancelling is a courtesy: the engine also stops when the request's connection ends. */
-const CANCEL_TIMEOUT_MS = 1_000;
-
-/** One build under way. */
-interface Run {
-  readonly options: BuildOptions;
-  readonly inputs: BuildInputs;
-  readonly plan: BuildPlan;
-  readonly session: Session;
-  /** Fires with the reason: an interrupt, a lost session, a secret that does not open. */
-  readonly stop: AbortController;
-  readonly progress: Progress;
-}
+/** What the exporters call the id of the image in the engine's store. */
+const IMAGE_ID = "containerimage.digest";
 
 /**
  * Reads the Dockerfile and says what a build would do; contacts no engine and opens no secret.
@@ -48,97 +41,128 @@ export async function planBuild(request: BuildRequest, ids: readonly string[]): 
 
 /**
  * Builds an image. Secrets are opened one by one, when a step asks; everything that was opened for
- * it is wiped, and the session closed, when this returns or throws.
+ * it is wiped, and both connections closed, when this returns or throws. Unless `record` is set, the
+ * engine keeps no record of the build.
  *
+ * @throws {@link UsageError} USAGE, USAGE_CONFLICT for flags that can't be read
  * @throws {@link ManifestError} SECRET_MISSING before anything is sent
  * @throws {@link BuildError} BUILD_FAILED, BUILD_DOCKERFILE, BUILD_CONTEXT, BUILD_SECRET_SIZE
- * @throws {@link DockerError} DOCKER_NO_BUILDKIT, DOCKER_SESSION_LOST, and those of every call
+ * @throws {@link DockerError} DOCKER_NO_BUILDKIT, DOCKER_TOO_OLD with the flag that the engine can't
+ *   do, DOCKER_SESSION_LOST, and those of every call
  * @throws {@link UnsealError} and whatever else `secrets.open` throws
  * @throws {@link InterruptedError} when the signal fired
  */
 export async function build(options: BuildOptions): Promise<BuildResult> {
-  const inputs = await readInputs(options);
-  const plan = assemblePlan(options, inputs, options.secrets.ids);
+  const read = await readInputs(options);
+  const plan = assemblePlan(options, read, options.secrets.ids);
   requireBuildKit(options);
+  const { guard } = options;
+  const found = guard === undefined ? [] : await guardBuild(options, read, guard);
+  using secrets = new JoinedSecrets(options.secrets, options);
+  using mask = new FlagMask(secrets, options.mask);
+  const inputs = await tieToValues(options, read);
+  const report = new Report(options, read.dockerfile.shown, (text) =>
+    withoutDigests(mask.text(text)),
+  );
   const stop = new AbortController();
   const abort = (): void => stop.abort(new InterruptedError());
   options.signal?.addEventListener("abort", abort);
   if (options.signal?.aborted === true) abort();
   try {
-    return await buildPlanned(options, { inputs, plan, stop });
+    for (const text of found) report.emit({ kind: "warning", text });
+    await removeStaleResults(options);
+    const result = await buildPlanned({ options, secrets, inputs, plan, stop, report });
+    await writeResults(options, result);
+    return result;
   } finally {
     options.signal?.removeEventListener("abort", abort);
   }
 }
 
-async function buildPlanned(
-  options: BuildOptions,
-  { inputs, plan, stop }: Pick<Run, "inputs" | "plan" | "stop">,
-): Promise<BuildResult> {
-  const served = new ServedSecrets(options.secrets, (error) => stop.abort(error));
-  const report = new Report(options, inputs.dockerfile.shown);
+async function buildPlanned(job: Job): Promise<BuildResult> {
+  const { options, inputs, plan, stop, report } = job;
+  const onFailure = (error: Error): void => stop.abort(error);
+  const served = new ServedSecrets(job.secrets, onFailure);
+  const serving = await serve(inputs, options.cwd, onFailure);
+  const local = await localServices(options, onFailure);
   for (const text of plan.warnings) report.emit({ kind: "warning", text });
-  const session = await openSession(options.engine, {
-    secrets: served,
-    auth: options.auth && reporting(options.auth, stop),
-    sharedKey: sharedKeyOf(inputs.context),
-    signal: options.signal,
-  });
+  const open = async (): Promise<Session> =>
+    openSession(options.engine, {
+      secrets: served,
+      auth: options.auth && reporting(options.auth, stop),
+      env: options.env,
+      services: [...serving.services, ...local, ...(options.services ?? [])],
+      sharedKey: serving.sharedKey,
+      signal: options.signal,
+    });
+  const connections = await connectBoth(options.engine, open, options.signal);
   try {
+    const { session } = connections;
     void watch(session, stop);
-    const answer = await run({ options, inputs, plan, session, stop, progress: report.progress });
-    const imageId = report.imageIdOf(answer);
-    return { imageId, tags: plan.tags, opened: served.opened, warnings: report.warnings };
+    const metadata = await run({ ...job, session, places: serving.places }, connections);
+    const imageId = imageIdOf(options, metadata);
+    return { imageId, tags: plan.tags, opened: served.opened, warnings: report.warnings, metadata };
   } finally {
-    await session.close();
+    await connections.close();
   }
 }
 
-/** Collects what the events say, while passing them on. */
-class Report {
-  readonly warnings: string[] = [];
-  readonly progress: Progress;
-  readonly #steps = new Steps();
-  readonly #dockerfile: string;
-  readonly #onProgress: (event: BuildEvent) => void;
-
-  constructor(options: BuildOptions, dockerfile: string) {
-    this.#dockerfile = dockerfile;
-    this.#onProgress = options.onProgress ?? (() => undefined);
-    const mask = options.mask ?? ((text: string): string => text);
-    this.progress = new Progress({ mask, emit: (event) => this.emit(event) });
+async function run(
+  job: RunningJob,
+  { control }: Connections,
+): Promise<ReadonlyMap<string, string>> {
+  const { options, stop } = job;
+  stop.signal.throwIfAborted();
+  const workers = control === null ? null : await control.listWorkers(stop.signal);
+  const facts = factsOf(options.engine.version.engine, workers);
+  refuseUnsupported(options, facts, hasFrontend(job));
+  if (control !== null) {
+    const answer = await solveBuild(job, { control, facts });
+    if (!facts.containerd) await pushImages(options, stop.signal);
+    return answer;
   }
-
-  emit(event: BuildEvent): void {
-    if (event.kind === "warning") this.warnings.push(event.text);
-    this.#steps.push(event);
-    this.#onProgress(event);
-  }
-
-  imageIdOf(answer: BuildAnswer): string {
-    if (answer.error !== null) {
-      const error = this.progress.clean(answer.error);
-      throw failure({ error, dockerfile: this.#dockerfile, step: this.#steps.failed[0] });
-    }
-    if (answer.imageId === null) {
-      throw new DockerError("DOCKER_REFUSED", "the engine ended the build without an image");
-    }
-    return answer.imageId;
-  }
+  warnOfRoad(job, facts);
+  return postBuild(job);
 }
 
 /**
- * Opens what the steps of this build may mount, so that the mask knows it. Serving alone is not
- * enough: BuildKit runs a step once for two builds at a time and shows its output to both, although
- * it asked only one of them for the secret; and a step may print what a cached one left behind.
+ * `secretCache`: the Dockerfile to send instead.
+ *
+ * @throws {@link UsageError} USAGE_CONFLICT when only the engine reads the Dockerfile
  */
-async function openForMask({ options, plan, stop }: Run): Promise<void> {
-  try {
-    for (const { id, declared } of plan.secrets) if (declared) await options.secrets.open(id);
-  } catch (error) {
-    stop.abort(error);
-    throw error;
-  }
+async function tieToValues(options: BuildOptions, inputs: BuildInputs): Promise<BuildInputs> {
+  const { secretCache, secrets, target } = options;
+  if (secretCache === undefined) return inputs;
+  const { content, shown } = inputs.dockerfile;
+  if (content === null)
+    throw new UsageError("USAGE_CONFLICT", "--secret-cache needs a Dockerfile that is read here", {
+      hint: "name a local one with -f, or leave out --secret-cache",
+    });
+  using key = digestKey(secretCache.privateKey);
+  const open = async (id: string): ReturnType<typeof secrets.open> => secrets.open(id);
+  const marked = { marked: secretCache.ids, key, open };
+  const tied = await withSecretCache({ dockerfile: content, shown, target, ...marked });
+  return { ...inputs, dockerfile: { ...inputs.dockerfile, content: tied } };
+}
+
+/** `# syntax=` or its build argument: a front end of its own, perhaps newer than the engine. */
+function hasFrontend({ options, inputs }: Job): boolean {
+  const { content } = inputs.dockerfile;
+  if ((options.buildArgs ?? []).some((text) => text.startsWith("BUILDKIT_SYNTAX"))) return true;
+  return content === null || readDockerfile(content.toString("utf8")).syntax !== null;
+}
+
+function warnOfRoad({ options, report }: Job, { version }: EngineFacts): void {
+  if (options.record === true) return;
+  const text = `engine ${version} refuses POST /grpc, so it may keep a record of this build`;
+  report.emit({ kind: "warning", text });
+}
+
+function imageIdOf(options: BuildOptions, metadata: ReadonlyMap<string, string>): string {
+  const isWanted = readCall(options.call) === null && outputsOf(options).some(isImage);
+  const id = metadata.get(IMAGE_ID);
+  if (id !== undefined || !isWanted) return id ?? "";
+  throw new DockerError("DOCKER_REFUSED", "the engine ended the build without an image");
 }
 
 /**
@@ -168,68 +192,4 @@ async function watch(session: Session, stop: AbortController): Promise<void> {
   const hint = "look at the engine's log, then build again";
   const message = "the engine closed the build's session";
   stop.abort(new DockerError("DOCKER_SESSION_LOST", message, { hint }));
-}
-
-async function run(o: Run): Promise<BuildAnswer> {
-  const { engine } = o.options;
-  const buildId = randomBytes(16).toString("hex");
-  const { dockerfile } = o.inputs;
-  const ids = {
-    session: o.session.id,
-    build: buildId,
-    dockerfile: dockerfile.inContext ?? OUTSIDE_NAME,
-  };
-  const body = await bodyOf(o.inputs);
-  try {
-    o.stop.signal.throwIfAborted();
-    const response = await engine.stream("POST", "/build", {
-      query: buildQuery(o.options, ids),
-      headers: { "Content-Type": "application/x-tar" },
-      body,
-      signal: o.stop.signal,
-    });
-    const answer = await readAnswer(response, tracer(o));
-    o.stop.signal.throwIfAborted();
-    return answer;
-  } catch (error) {
-    if (!o.stop.signal.aborted) throw error;
-    await cancel(o, buildId);
-    throw o.stop.signal.reason;
-  } finally {
-    // a request that was cut off leaves its body as it stands, with a file of the context open
-    body.destroy();
-    o.progress.end();
-  }
-}
-
-/** Passes progress on; before the first output of a step, the mask has to know every secret of it. */
-function tracer(o: Run): (bytes: Buffer) => Promise<void> {
-  let isMaskReady = false;
-  return async (bytes) => {
-    const status = decodeStatus(bytes);
-    if (!isMaskReady && status.logs.length > 0) {
-      await openForMask(o);
-      isMaskReady = true;
-    }
-    o.progress.push(status);
-  };
-}
-
-async function bodyOf(inputs: BuildInputs): Promise<Readable> {
-  const { context: root, ignore, dockerfile } = inputs;
-  const { inContext, content } = dockerfile;
-  const extra = inContext === null ? { name: OUTSIDE_NAME, content } : undefined;
-  return packContext({ root, ignore, keep: inContext ?? undefined }, extra);
-}
-
-async function cancel({ options }: Run, buildId: string): Promise<void> {
-  const signal = AbortSignal.timeout(CANCEL_TIMEOUT_MS);
-  await options.engine
-    .request("POST", "/build/cancel", { query: { id: buildId }, signal })
-    .catch(() => undefined);
-}
-
-/** The same for the same folder on this machine, another one elsewhere; tells no path. */
-function sharedKeyOf(context: string): string {
-  return createHmac("sha256", `sealmount ${hostname()}`).update(context).digest("hex");
 }

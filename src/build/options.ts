@@ -1,33 +1,81 @@
 /** What a build is asked to do, and with what. */
+import type { Writable } from "node:stream";
+
 import type { Engine } from "../docker/engine.ts";
 import type { Secret } from "../secret/secret.ts";
 import type { AuthStore } from "../session/auth/service.ts";
+import type { GrpcService } from "../session/grpc.ts";
 import type { BuildEvent } from "./events.ts";
+import type { Guard } from "./guard-build.ts";
+import type { StandardInput } from "./standard-input.ts";
 
 type Env = Readonly<Record<string, string | undefined>>;
+type Texts = readonly string[] | undefined;
 
-/** `docker build`'s own options, with docker's own meaning. */
+/** `docker build`'s own options, with docker's own meaning; each text is the flag's value. */
 export interface BuildRequest {
-  /** Folder, absolute or relative to `cwd`. */
+  /**
+   * A folder, absolute or relative to `cwd`; a git or http(s) URL; or `-` for a tar or a Dockerfile
+   * on {@link stdin}.
+   */
   readonly context: string;
   /** Working directory: where relative paths start. */
   readonly cwd: string;
   /** Gives its value to a build argument that is named without one. */
   readonly env: Env;
-  /** `-f`; relative to `cwd`. */
+  /** `-f`; relative to `cwd`, for a tar or URL to what is in it; `-` for stdin. */
   readonly dockerfile?: string | undefined;
-  readonly tags?: readonly string[] | undefined;
+  /** Needed where `context` or `dockerfile` is `-`. */
+  readonly stdin?: StandardInput | undefined;
+  readonly tags?: Texts;
   /** `NAME=VALUE`, or `NAME` to take the value from {@link env}. */
-  readonly buildArgs?: readonly string[] | undefined;
+  readonly buildArgs?: Texts;
+  /** `NAME=PATH`, `NAME=URL`, `NAME=docker-image://REF`, `NAME=target:STAGE`. */
+  readonly buildContexts?: Texts;
   /** `KEY=VALUE`, or `KEY` for an empty value. */
-  readonly labels?: readonly string[] | undefined;
+  readonly labels?: Texts;
+  /** `[TYPE:]KEY=VALUE`. */
+  readonly annotations?: Texts;
   readonly target?: string | undefined;
+  /** One or more, with commas. */
   readonly platform?: string | undefined;
   readonly network?: string | undefined;
-  /** `NAME:IP`. */
-  readonly addHosts?: readonly string[] | undefined;
+  /** `NAME:IP` or `NAME=IP`; `host-gateway` for the engine's own address. */
+  readonly addHosts?: Texts;
   readonly noCache?: boolean | undefined;
+  /** Names of stages. */
+  readonly noCacheFilter?: Texts;
   readonly pull?: boolean | undefined;
+  /** `64m`. */
+  readonly shmSize?: string | undefined;
+  /** `nofile=1024:2048`. */
+  readonly ulimits?: Texts;
+  /** `REF` or `type=…,…`. */
+  readonly cacheFrom?: Texts;
+  readonly cacheTo?: Texts;
+  /** `type=local,dest=…`, `PATH`, `-` for a tar on stdout. */
+  readonly outputs?: Texts;
+  readonly push?: boolean | undefined;
+  readonly load?: boolean | undefined;
+  /** File that gets the image's id. */
+  readonly iidFile?: string | undefined;
+  /** File that gets what the engine says of the result, as JSON. */
+  readonly metadataFile?: string | undefined;
+  /** Docker's own `--secret`: `id=…,src=PATH` or `id=…,env=NAME`. */
+  readonly secretFlags?: Texts;
+  /** `default`, `ID=SOCKET`: agents, never key files. */
+  readonly ssh?: Texts;
+  /** Entitlements: `network.host`, `security.insecure`. */
+  readonly allow?: Texts;
+  /** `type=provenance,…` or `type=sbom,…`. */
+  readonly attests?: Texts;
+  /** `true`, `false`, or attributes such as `mode=max`. */
+  readonly provenance?: string | undefined;
+  readonly sbom?: string | undefined;
+  /** `check`, `outline`, `targets` …: asks about the Dockerfile instead of building. */
+  readonly call?: string | undefined;
+  /** True: the engine keeps its record of the build, with log and build arguments. */
+  readonly record?: boolean | undefined;
 }
 
 /** The build secrets of a manifest, as the vault offers them. */
@@ -38,12 +86,28 @@ export interface BuildSecrets {
   open(id: string): Promise<Secret | null>;
 }
 
+/** Which steps run again when a value has changed; see `build/secret-cache.ts`. */
+export interface SecretCache {
+  /** Ids of `[build_secrets]` whose value decides. */
+  readonly ids: ReadonlySet<string>;
+  /** The app's private key; its digest key is derived from it. Stays the caller's. */
+  readonly privateKey: Secret;
+}
+
 /** A build. */
 export interface BuildOptions extends BuildRequest {
   readonly engine: Engine;
   readonly secrets: BuildSecrets;
   /** Logins for private base images. */
   readonly auth?: AuthStore | undefined;
+  /** Looks for plaintext in what is about to travel, and refuses the build. Default: does not look. */
+  readonly guard?: Guard | undefined;
+  /** Has steps run again when the value of a secret that they mount has changed. */
+  readonly secretCache?: SecretCache | undefined;
+  /** Where `--output -` goes. */
+  readonly stdout?: Writable | undefined;
+  /** Further services of the session; they come before our own of the same name. */
+  readonly services?: readonly GrpcService[] | undefined;
   /** Gets masked, harmless text only. */
   readonly onProgress?: ((event: BuildEvent) => void) | undefined;
   /** Stops the build: the engine's part of it within a second. */
@@ -54,11 +118,13 @@ export interface BuildOptions extends BuildRequest {
 
 /** A finished build. */
 export interface BuildResult {
-  /** `sha256:…` */
+  /** `sha256:…`; empty when no image was made: a folder, a tar, `--call`. */
   readonly imageId: string;
   readonly tags: readonly string[];
   /** How often each secret was opened; a cached step opens none. */
   readonly opened: ReadonlyMap<string, number>;
   /** Ours and BuildKit's. */
   readonly warnings: readonly string[];
+  /** What the exporters answered, by their names: `containerimage.digest` and more. */
+  readonly metadata: ReadonlyMap<string, string>;
 }

@@ -4,6 +4,9 @@ import { ManifestError, type ManifestIssue } from "../errors.ts";
 import { neededStages, readDockerfile, type SecretMount } from "./dockerfile.ts";
 import type { BuildInputs } from "./inputs.ts";
 import type { BuildRequest } from "./options.ts";
+import { outputsOf } from "./outputs.ts";
+import { readSecretFlags } from "./secret-flags.ts";
+import { checkFlags } from "./solve-request.ts";
 
 /** One secret that the Dockerfile asks for. */
 export interface PlannedSecret {
@@ -13,6 +16,15 @@ export interface PlannedSecret {
   readonly required: boolean;
   /** True when the manifest has it: only then it is served. */
   readonly declared: boolean;
+}
+
+/** One thing that a build makes. */
+export interface PlannedOutput {
+  /** `moby` is an image in the engine's store. */
+  readonly type: string;
+  /** On this machine; null for an image. */
+  readonly destination: string | null;
+  readonly push: boolean;
 }
 
 /** The plan of a build. */
@@ -30,8 +42,19 @@ export interface BuildPlan {
   /** Names only: a value may be something that should not be shown. */
   readonly buildArgs: readonly string[];
   readonly labels: readonly string[];
+  /** `--build-context`, by name. */
+  readonly buildContexts: readonly string[];
+  /** What comes out; empty: the build is run for its cache or its answer alone. */
+  readonly outputs: readonly PlannedOutput[];
+  /** Ids of docker's own `--secret`. */
+  readonly secretFlags: readonly string[];
+  readonly ssh: readonly string[];
+  /** True: the engine keeps its record of the build. */
+  readonly record: boolean;
   /** What the Dockerfile asks for, in its order. */
   readonly secrets: readonly PlannedSecret[];
+  /** False when only the engine reads the Dockerfile (URL, tar): what it asks for is not known. */
+  readonly secretsKnown: boolean;
   /** Lines that ask for an id which only the build itself knows. */
   readonly unknownIdLines: readonly number[];
   readonly warnings: readonly string[];
@@ -43,6 +66,7 @@ export interface BuildPlan {
  * @param ids - names in `[build_secrets]`
  * @throws {@link ManifestError} SECRET_MISSING with every `required` id that the manifest lacks, each
  *   with its line of the Dockerfile
+ * @throws {@link UsageError} USAGE, USAGE_CONFLICT for flags that no engine could take
  */
 export function assemblePlan(
   request: BuildRequest,
@@ -50,15 +74,19 @@ export function assemblePlan(
   ids: readonly string[],
 ): BuildPlan {
   const { shown, content } = inputs.dockerfile;
-  const mounts = mountsOfBuild(content.toString("utf8"), request.target);
-  const secrets = plannedSecrets(mounts, new Set(ids));
+  checkFlags(request);
+  const given = readSecretFlags(request, ids).map(({ id }) => id);
+  const mounts = mountsOfBuild(content?.toString("utf8") ?? "", request.target);
+  const secrets = plannedSecrets(mounts, new Set([...ids, ...given]));
   refuseMissing(secrets, shown);
   return {
     ...flagsOf(request),
-    context: request.context,
+    context: withoutLogin(request.context),
     dockerfile: shown,
     ignoreFile: inputs.ignoreFile,
+    secretFlags: given,
     secrets,
+    secretsKnown: content !== null,
     unknownIdLines: mounts.filter((mount) => mount.id === null).map((mount) => mount.line),
     warnings: secrets.filter((secret) => !secret.declared).map((secret) => absent(secret, shown)),
   };
@@ -73,7 +101,14 @@ function flagsOf(
   request: BuildRequest,
 ): Omit<
   BuildPlan,
-  "context" | "dockerfile" | "ignoreFile" | "secrets" | "unknownIdLines" | "warnings"
+  | "context"
+  | "dockerfile"
+  | "ignoreFile"
+  | "secretFlags"
+  | "secrets"
+  | "secretsKnown"
+  | "unknownIdLines"
+  | "warnings"
 > {
   return {
     tags: request.tags ?? [],
@@ -85,7 +120,20 @@ function flagsOf(
     pull: request.pull === true,
     buildArgs: (request.buildArgs ?? []).map(nameOf),
     labels: (request.labels ?? []).map(nameOf),
+    buildContexts: (request.buildContexts ?? []).map(nameOf),
+    outputs: outputsOf(request).map(({ exporter, destination, push }) => ({
+      type: exporter,
+      destination,
+      push,
+    })),
+    ssh: (request.ssh ?? []).map(nameOf),
+    record: request.record === true,
   };
+}
+
+/** A URL may have a user name and a password in it. */
+function withoutLogin(context: string): string {
+  return context.replace(/^([a-z]+:\/\/)[^/@]*@/, "$1");
 }
 
 /** The mounts that this build will execute: not those of ONBUILD, nor of stages it skips. */

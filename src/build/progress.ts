@@ -1,8 +1,9 @@
 /** Turns BuildKit's progress messages into events: joined to lines, masked, made harmless. */
 import { escapeControl } from "../docker/errors.ts";
 import type { BuildEvent, LogEvent, StepEvent } from "./events.ts";
+import { safeSource, type SourceText } from "./excerpt.ts";
 import { LogLines } from "./log-lines.ts";
-import type { StatusResponse, Vertex, VertexLog, VertexStatus } from "./status.ts";
+import type { StatusResponse, Vertex, VertexLog, VertexStatus, VertexWarning } from "./status.ts";
 
 /** What {@link Progress} needs. */
 export interface ProgressOptions {
@@ -18,12 +19,15 @@ const ANSI = /\u001b(?:\[[0-?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\)
 export class Progress {
   readonly #mask: (text: string) => string;
   readonly #emit: (event: BuildEvent) => void;
-  readonly #lines = new LogLines();
+  readonly #lines: LogLines;
   readonly #logTimes = new Map<string, number>();
 
   constructor(o: ProgressOptions) {
     this.#mask = o.mask;
     this.#emit = o.emit;
+    this.#lines = new LogLines(
+      (before, after) => o.mask(before + after) === o.mask(before) + o.mask(after),
+    );
   }
 
   /** Takes one StatusResponse. */
@@ -33,10 +37,12 @@ export class Progress {
     for (const part of status.statuses) this.#status(part);
     for (const log of status.logs) this.#log(log);
     for (const vertex of status.vertexes) if (vertex.completed !== undefined) this.#step(vertex);
-    for (const { text, url, line } of status.warnings) {
-      const link = url === "" ? {} : { url: this.clean(url) };
-      this.#emit({ kind: "warning", text: this.clean(text), ...link, ...present({ line }) });
-    }
+    for (const warning of status.warnings) this.#warning(warning);
+  }
+
+  /** Reports where in the Dockerfile the build failed. */
+  source(source: SourceText): void {
+    this.#emit({ kind: "source", source: this.#safe(source) });
   }
 
   /** Passes on every unfinished line: no more will come. */
@@ -50,7 +56,7 @@ export class Progress {
   }
 
   #step(vertex: Vertex): void {
-    const { digest, cached, started, completed } = vertex;
+    const { digest, cached, started, completed, inputs, group } = vertex;
     if (completed !== undefined) for (const stream of [1, 2]) this.#flush(keyOf(digest, stream));
     const step: StepEvent = { kind: "step", step: digest, name: this.clean(vertex.name), cached };
     const error = vertex.error === "" ? undefined : this.clean(vertex.error);
@@ -58,13 +64,36 @@ export class Progress {
       ...step,
       ...present({ started, completed }),
       ...(error !== undefined && { error }),
+      ...(inputs.length > 0 && { inputs }),
+      ...(group && { group: { ...group, name: this.clean(group.name) } }),
     });
   }
 
   #status(part: VertexStatus): void {
-    const { vertex: step, current, total, started, completed } = part;
+    const { vertex: step, current, total, at, started, completed } = part;
     const id = this.clean(part.id);
-    this.#emit({ kind: "status", step, id, current, total, ...present({ started, completed }) });
+    const name = part.name === "" ? {} : { name: this.clean(part.name) };
+    const times = present({ at, started, completed });
+    this.#emit({ kind: "status", step, id, ...name, current, total, ...times });
+  }
+
+  #warning({ vertex, level, text, detail, url, line, source }: VertexWarning): void {
+    this.#emit({
+      kind: "warning",
+      text: this.clean(text),
+      ...(url !== "" && { url: this.clean(url) }),
+      ...present({ line }),
+      step: vertex,
+      level,
+      ...(detail.length > 0 && { detail: detail.map((more) => this.clean(more)) }),
+      ...(source && { source: this.#safe(source) }),
+    });
+  }
+
+  #safe(source: SourceText): SourceText {
+    const { text, ...rest } = safeSource(source, this.#mask);
+    const clean = text.split("\n").map(harmless).join("\n");
+    return { ...rest, text: clean, file: this.clean(rest.file) };
   }
 
   #log(log: VertexLog): void {

@@ -1,20 +1,25 @@
-/** The query of `POST /build`: docker's flags as the Engine API names them. Pure. */
+/** The query of `POST /build`, for engines that refuse `/grpc`: the flags that it can carry. Pure. */
 import type { Query } from "../docker/transport.ts";
+import { readCaches } from "./caches.ts";
+import { readSize, readUlimit } from "./flag-values.ts";
 import type { BuildRequest } from "./options.ts";
+import { buildArgumentsOf, labelsOf } from "./solve-request.ts";
 
 /** What identifies a build on the engine. */
 export interface BuildIds {
   readonly session: string;
   /** Chosen by us; `POST /build/cancel` takes it. */
   readonly build: string;
-  /** Path of the Dockerfile within what is sent. */
+  /** Name of the Dockerfile in what the session serves. */
   readonly dockerfile: string;
 }
 
 /** @returns parameters for BuildKit (`version=2`); absent flags are left out */
 export function buildQuery(request: BuildRequest, ids: BuildIds): Query {
+  const caches = readCaches(request.cacheFrom, "--cache-from").map(({ attributes }) => attributes);
   return {
     version: 2,
+    remote: "client-session",
     session: ids.session,
     buildid: ids.build,
     dockerfile: ids.dockerfile,
@@ -25,32 +30,19 @@ export function buildQuery(request: BuildRequest, ids: BuildIds): Query {
     extrahosts: request.addHosts,
     ...(request.noCache === true && { nocache: 1 }),
     ...(request.pull === true && { pull: 1 }),
-    buildargs: JSON.stringify(argumentsOf(request)),
+    ...(request.shmSize !== undefined && { shmsize: readSize(request.shmSize, "--shm-size") }),
+    ...(request.ulimits?.length && { ulimits: ulimitsOf(request.ulimits) }),
+    ...(caches.length > 0 && { cachefrom: JSON.stringify(caches.map(({ ref }) => ref ?? "")) }),
+    buildargs: JSON.stringify(buildArgumentsOf(request)),
     labels: JSON.stringify(labelsOf(request)),
   };
 }
 
-/** As docker: a name without a value takes it from the environment, or is left out. */
-function argumentsOf(request: BuildRequest): Record<string, string> {
-  const values = (request.buildArgs ?? []).map((text): [string, string | undefined] => {
-    const [name, value] = split(text);
-    return [name, value ?? request.env[name]];
+/** As the Engine API has them: name, soft and hard limit. */
+function ulimitsOf(texts: readonly string[]): string {
+  const limits = texts.map((text) => {
+    const [, Name, soft, hard] = /^(.+)=(.+):(.+)$/.exec(readUlimit(text)) ?? [];
+    return { Name, Soft: Number(soft), Hard: Number(hard) };
   });
-  return Object.fromEntries(
-    values.filter((pair): pair is [string, string] => pair[1] !== undefined),
-  );
-}
-
-function labelsOf(request: BuildRequest): Record<string, string> {
-  return Object.fromEntries(
-    (request.labels ?? []).map((text) => {
-      const [name, value] = split(text);
-      return [name, value ?? ""];
-    }),
-  );
-}
-
-function split(text: string): [string, string | undefined] {
-  const at = text.indexOf("=");
-  return at < 0 ? [text, undefined] : [text.slice(0, at), text.slice(at + 1)];
+  return JSON.stringify(limits);
 }

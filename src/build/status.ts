@@ -3,6 +3,7 @@
  * those of api/services/control/control.proto and solver/pb/ops.proto; unknown fields are skipped.
  */
 import { bytesOf, numberOf, readFields, textOf } from "../session/protobuf.ts";
+import { sourceOf, type SourceText } from "./excerpt.ts";
 
 /** A step as it stands now. Times are milliseconds since 1970. */
 export interface Vertex {
@@ -12,14 +13,25 @@ export interface Vertex {
   readonly started: number | undefined;
   readonly completed: number | undefined;
   readonly error: string;
+  readonly inputs: readonly string[];
+  readonly group: ProgressGroup | undefined;
+}
+
+/** Steps that belong together; from BuildKit 0.10 (Engine 23). */
+export interface ProgressGroup {
+  readonly id: string;
+  readonly name: string;
+  readonly weak: boolean;
 }
 
 /** Progress of one part of a step. */
 export interface VertexStatus {
   readonly vertex: string;
   readonly id: string;
+  readonly name: string;
   readonly current: number;
   readonly total: number;
+  readonly at: number | undefined;
   readonly started: number | undefined;
   readonly completed: number | undefined;
 }
@@ -35,9 +47,13 @@ export interface VertexLog {
 
 /** A finding of BuildKit's checks. */
 export interface VertexWarning {
+  readonly vertex: string;
+  readonly level: number;
   readonly text: string;
+  readonly detail: readonly string[];
   readonly url: string;
   readonly line: number | undefined;
+  readonly source: SourceText | undefined;
 }
 
 /** One progress message. */
@@ -71,15 +87,23 @@ function vertex(fields: Fields): Vertex {
     started: time(fields, 5),
     completed: time(fields, 6),
     error: text(fields, 7),
+    inputs: (fields.get(2) ?? []).map(textOf),
+    group: fields.has(8) ? group(nested(fields, 8)) : undefined,
   };
+}
+
+function group(fields: Fields): ProgressGroup {
+  return { id: text(fields, 1), name: text(fields, 2), weak: number(fields, 3) !== 0 };
 }
 
 function status(fields: Fields): VertexStatus {
   return {
     id: text(fields, 1),
     vertex: text(fields, 2),
+    name: text(fields, 3),
     current: number(fields, 4),
     total: number(fields, 5),
+    at: time(fields, 6),
     started: time(fields, 7),
     completed: time(fields, 8),
   };
@@ -95,10 +119,17 @@ function log(fields: Fields): VertexLog {
 }
 
 function warning(fields: Fields): VertexWarning {
-  // ranges=7: Range{start=1: Position{line=1}}
-  const start = nested(nested(fields, 7), 1);
-  const line = number(start, 1);
-  return { text: text(fields, 3), url: text(fields, 5), line: line === 0 ? undefined : line };
+  const ranges = (fields.get(7) ?? []).map(bytesOf);
+  const source = sourceOf(bytesOf(last(fields, 6) ?? 0), ranges);
+  return {
+    vertex: text(fields, 1),
+    level: number(fields, 2),
+    text: text(fields, 3),
+    detail: (fields.get(4) ?? []).map(textOf),
+    url: text(fields, 5),
+    line: source.lines[0]?.from,
+    source: fields.has(6) ? source : undefined,
+  };
 }
 
 function fieldsOf(bytes: Buffer): Fields {

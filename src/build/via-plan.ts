@@ -63,16 +63,47 @@ function unknownId(plan: BuildPlan, line: number): string {
 /** Docker's flags in their long form, `--flag=value`, so that no value can be taken for a flag. */
 function flagsOf(request: BuildRequest): string[] {
   return [
-    ...flag("file", request.dockerfile),
-    ...flag("tag", request.tags),
-    ...flag("build-arg", request.buildArgs),
-    ...flag("label", request.labels),
+    ...sourceFlags(request),
     ...flag("target", request.target),
     ...flag("platform", request.platform),
     ...flag("network", request.network),
     ...flag("add-host", request.addHosts),
+    ...flag("shm-size", request.shmSize),
+    ...flag("ulimit", request.ulimits),
+    ...flag("ssh", request.ssh),
+    ...flag("allow", request.allow),
+    ...flag("secret", request.secretFlags),
     ...(request.noCache === true ? ["--no-cache"] : []),
+    ...flag("no-cache-filter", request.noCacheFilter),
     ...(request.pull === true ? ["--pull"] : []),
+    ...resultFlags(request),
+  ];
+}
+
+function sourceFlags(request: BuildRequest): string[] {
+  return [
+    ...flag("file", request.dockerfile),
+    ...flag("tag", request.tags),
+    ...flag("build-arg", request.buildArgs),
+    ...flag("build-context", request.buildContexts),
+    ...flag("label", request.labels),
+    ...flag("annotation", request.annotations),
+  ];
+}
+
+function resultFlags(request: BuildRequest): string[] {
+  return [
+    ...flag("cache-from", request.cacheFrom),
+    ...flag("cache-to", request.cacheTo),
+    ...flag("output", request.outputs),
+    ...(request.push === true ? ["--push"] : []),
+    ...(request.load === true ? ["--load"] : []),
+    ...flag("iidfile", request.iidFile),
+    ...flag("metadata-file", request.metadataFile),
+    ...flag("attest", request.attests),
+    ...flag("provenance", request.provenance),
+    ...flag("sbom", request.sbom),
+    ...flag("call", request.call),
   ];
 }
 

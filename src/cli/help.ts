@@ -82,8 +82,13 @@ function argumentRow(argument: ArgumentSpec): Row {
 
 function optionRow(option: OptionSpec): Row {
   const short = option.short === undefined ? "" : `-${option.short}, `;
-  const value = option.value === undefined ? "" : ` ${option.value}`;
+  const value = valueName(option);
   return [`${short}--${option.long}${value}`, option.about + tail(option)];
+}
+
+function valueName({ value, implied }: OptionSpec): string {
+  if (value === undefined) return "";
+  return implied === undefined ? ` ${value}` : `[=${value}]`;
 }
 
 function tail({ variable, fallback, repeat, choices }: OptionSpec): string {

@@ -17,11 +17,24 @@ export async function parseWords(
   options: readonly OptionSpec[],
   words: readonly string[],
 ): Promise<ParseResult> {
-  const split = await splitAny(options, words, spec.stopAtOperand === true);
+  const whole = withImplied(options, words);
+  const split = await splitAny(options, whole, spec.stopAtOperand === true);
   if ("mistake" in split) return { problem: problemOf(split.mistake, spec, options) };
   if (split.parsed["help"] !== undefined) return split;
   const problem = checkOperands(spec, split.operands) ?? checkChoices(options, split.parsed);
   return problem === null ? split : { problem };
+}
+
+/** Writes out the value of an option that may stand alone: `--sbom` is `--sbom=true`. */
+function withImplied(options: readonly OptionSpec[], words: readonly string[]): readonly string[] {
+  const implied = new Map(
+    options.flatMap((one) => (one.implied === undefined ? [] : [[`--${one.long}`, one.implied]])),
+  );
+  const end = words.indexOf("--");
+  return words.map((word, at) => {
+    const value = end >= 0 && at > end ? undefined : implied.get(word);
+    return value === undefined ? word : `${word}=${value}`;
+  });
 }
 
 async function splitAny(

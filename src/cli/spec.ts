@@ -13,6 +13,8 @@ export interface OptionSpec {
   readonly short?: string;
   /** Name of the value in help; without it the option is a switch. */
   readonly value?: string;
+  /** What the option means without `=VALUE`; then a value comes in the same word only. */
+  readonly implied?: string;
   /** Environment variable that stands in for the option when it is not given. */
   readonly variable?: string;
   /** What holds when neither is given: words for help, not a value for the code. */

@@ -10,6 +10,7 @@ import { parseJson } from "./json.ts";
 import { container, image } from "./paths.ts";
 import { modemOptions, Transport, type Call, type Modem, type Query } from "./transport.ts";
 import type {
+  AttachOptions,
   ContainerInspect,
   ContainerLine,
   EngineInfo,
@@ -31,15 +32,6 @@ export interface RequestOptions {
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly signal?: AbortSignal | undefined;
-}
-
-/** What of a container's streams to attach to. */
-export interface AttachOptions {
-  readonly stdin?: boolean;
-  readonly stdout?: boolean;
-  readonly stderr?: boolean;
-  readonly logs?: boolean;
-  readonly detachKeys?: string;
 }
 
 type Method = Call["method"];
@@ -65,7 +57,16 @@ export class Engine {
     endpoint: Endpoint,
     o: { readonly signal?: AbortSignal | undefined } = {},
   ): Promise<Engine> {
-    const transport = new Transport(await modemOf(endpoint), endpoint, "");
+    return Engine.over(await modemOf(endpoint), endpoint, o);
+  }
+
+  /** The same by a modem that is there already: dockerode's `docker.modem`. Throws as `connect`. */
+  static async over(
+    modem: Modem,
+    endpoint: Endpoint,
+    o: { readonly signal?: AbortSignal | undefined } = {},
+  ): Promise<Engine> {
+    const transport = new Transport(modem, endpoint, "");
     const timeout = AbortSignal.timeout(CONNECT_TIMEOUT_MS);
     const signal = o.signal === undefined ? timeout : AbortSignal.any([o.signal, timeout]);
     try {

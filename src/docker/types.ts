@@ -108,3 +108,12 @@ export interface PathStat {
   readonly mtime: string;
   readonly linkTarget: string;
 }
+
+/** What of a container's streams to attach to. */
+export interface AttachOptions {
+  readonly stdin?: boolean;
+  readonly stdout?: boolean;
+  readonly stderr?: boolean;
+  readonly logs?: boolean;
+  readonly detachKeys?: string;
+}

@@ -29,6 +29,10 @@ export interface SessionCarrier {
 export interface SessionServices {
   readonly secrets: SecretStore;
   readonly auth?: AuthStore | undefined;
+  /** Proxy variables for the registries that {@link auth} asks for tokens. */
+  readonly env?: Readonly<Record<string, string | undefined>> | undefined;
+  /** Services beside health, secrets and auth: files, uploads, ssh … */
+  readonly services?: readonly GrpcService[] | undefined;
   /** Shown by old engines. */
   readonly name?: string | undefined;
   /**
@@ -90,7 +94,7 @@ export function noBuildKit(engine: SessionCarrier): DockerError {
 }
 
 function servicesOf(services: SessionServices): readonly GrpcService[] {
-  const { auth } = services;
-  const always = [healthService(), secretsService(services.secrets)];
-  return auth === undefined ? always : [...always, authService(auth)];
+  const { auth, secrets, env, signal } = services;
+  const login = auth === undefined ? [] : [authService(auth, { env, signal })];
+  return [healthService(), secretsService(secrets), ...login, ...(services.services ?? [])];
 }

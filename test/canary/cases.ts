@@ -129,6 +129,14 @@ function badArguments(): readonly Case[] {
       stdin: `${loose}\0`,
       only: "pipe",
     },
+    {
+      title: "a build argument without a name",
+      args: ["build", "--build-arg", `=${loose}`, "."],
+      exit: 2,
+    },
+    { title: "a --secret that is none", args: ["build", "--secret", loose, "."], exit: 2 },
+    { title: "an --ssh without a socket", args: ["build", "--ssh", `a=${loose}`, "."], exit: 2 },
+    { title: "an --output that is none", args: ["build", "-o", `type=${loose}`, "."], exit: 2 },
     { title: "an unknown option", args: ["ls", `--${loose}`], exit: 2 },
     { title: "an unknown command", args: [loose], exit: 2 },
     {
@@ -262,6 +270,15 @@ function badEngines(): readonly Case[] {
       exit: 8,
       files: {
         Dockerfile: `FROM busybox:local\n${token} cp /run/secrets/token /left\nRUN rm /left\n`,
+      },
+    },
+    {
+      title: "a fault in a Dockerfile with a secret in it",
+      args: ["build", "--secret", "id=loose,env=LOOSE", "."],
+      exit: 7,
+      env: { LOOSE: loose },
+      files: {
+        Dockerfile: `FROM busybox:local\nRUN --mount=type=secret,id=loose cat /run/secrets/loose\nRUN exit 4\n`,
       },
     },
     {

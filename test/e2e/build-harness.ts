@@ -73,7 +73,8 @@ export async function attempt(world: World, more: Partial<BuildOptions> = {}): P
   };
   let result: BuildResult | null = null;
   onTestFinished(async () => {
-    if (result !== null) await (await theEngine()).removeImage(result.imageId, { force: true });
+    const id = result?.imageId ?? "";
+    if (id !== "") await (await theEngine()).removeImage(id, { force: true });
   });
   let error: unknown = null;
   try {

@@ -1,12 +1,15 @@
-import { mkdir, readdir, symlink, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { dockerEnvironment, type TestEngine } from "../engine/engine.ts";
-import { dockerOut, testEngine } from "../engine/current.ts";
+import { dockerOut, engineVersion, testEngine } from "../engine/current.ts";
 import { canary, leaksIn } from "../support/canary.ts";
+import { findOnDisk } from "../support/disk.ts";
 import { cliCommand, sealmount, sealmountOnTerminal, sealmountOut } from "../support/cli.ts";
+import { parseJson } from "../support/json.ts";
 import { run } from "../support/process.ts";
 import { makeWorld, type World } from "../support/temp.ts";
+import { imageRegistry } from "./image-registry.ts";
 
 /** The command line on a real engine: streams, exit codes, signals, and nothing left behind. */
 
@@ -206,6 +209,79 @@ describe("build and verify", () => {
     expect(ran.code).toBe(130);
     expect(ran.stderr).toContain("[INTERRUPTED]");
     expect(await leftovers()).toEqual([]);
+  });
+
+  it("reads a Dockerfile from stdin, writes the id to a file, and an output to a folder", async () => {
+    const stdin = `FROM ${BASE}\nRUN ${mount} test -s /run/secrets/token && echo made > /made\n`;
+    const id = ["-f", "-", "--iidfile", "id", "."];
+    const ran = await sealmount(["build", "-q", ...id], { ...at, stdin });
+    expect(ran).toMatchObject({ code: 0, stderr: "" });
+    expect(await readFile(join(world.cwd, "id"), "utf8")).toBe(ran.stdout.trim());
+    await dockerOut(["rmi", "-f", ran.stdout.trim()]);
+    const output = await sealmount(["build", "-q", "-f", "-", "-o", "out", "."], { ...at, stdin });
+    expect(output).toMatchObject({ code: 0, stdout: "", stderr: "" });
+    expect(await readFile(join(world.cwd, "out", "made"), "utf8")).toBe("made\n");
+    await rm(join(world.cwd, "out"), { recursive: true });
+  });
+
+  it("--secret-cache=value runs a step again exactly when its secret has changed", async () => {
+    const mark = canary("step");
+    await dockerfile(`FROM ${BASE}`, `RUN ${mount} echo ran-${"x".repeat(3)} # ${mark}`);
+    const ran = async (...flags: string[]): Promise<boolean> => {
+      const built = await sealmount(["build", "--progress=plain", ...flags, "-t", IMAGE, "."], at);
+      expect(built.code).toBe(0);
+      expect(built.stderr).not.toContain("sealmount-cache");
+      return /^#\d+ [\d.]+ ran-xxx$/m.test(built.stderr);
+    };
+    const flag = "--secret-cache=value";
+    expect([await ran(flag), await ran(flag)]).toEqual([true, false]);
+    const other = canary("other");
+    await sealmountOut(["set", "token", "--build", "--stdin"], { ...at, stdin: other });
+    expect([await ran(flag), await ran(flag)]).toEqual([true, false]);
+    await sealmountOut(["set", "token", "--build", "--stdin"], { ...at, stdin: secrets.token });
+    expect(await ran(flag)).toBe(false);
+  });
+
+  it("leaves nothing of a build on the engine, but with --record", async () => {
+    await dockerfile(`FROM ${BASE}`, "RUN true");
+    const traces = async (...flags: string[]): Promise<number> => {
+      // the Dockerfile does not declare it: only a record of the build would have it
+      const mark = canary("mark");
+      const since = await world.write("../since", "");
+      const args = ["build", "-q", "--no-cache", "--build-arg", `MARK=${mark}`, "-t", IMAGE];
+      expect(await sealmount([...args, ...flags, "."], at)).toMatchObject({ code: 0 });
+      return (await findOnDisk(engine.dataRoot, [mark], since)).length;
+    };
+    expect(await traces()).toBe(0);
+    // engines before 24 keep no records at all
+    const version = await engineVersion();
+    if (version.atLeast(24, 0)) expect(await traces("--record")).toBeGreaterThan(0);
+  });
+
+  it("asks docker's credential helpers for logins, and tells them no key", async () => {
+    const { Arch: arch, Os: os } = parseJson<{ readonly Arch: string; readonly Os: string }>(
+      await dockerOut(["version", "--format", "{{json .Server}}"]),
+    );
+    const password = canary("registry");
+    await using registry = await imageRegistry({ username: "bot", password, os, arch });
+    const config = join(world.root, "helper");
+    await mkdir(config);
+    await writeFile(join(config, "config.json"), '{"credsStore":"smtest"}');
+    const login = JSON.stringify({ Username: "bot", Secret: password });
+    const script = `#!/bin/sh\nenv > ${config}/env\ncat > /dev/null\nprintf %s '${login}'\n`;
+    await writeFile(join(config, "docker-credential-smtest"), script, { mode: 0o755 });
+    await dockerfile(`FROM ${registry.host}/private/base:1`);
+    const key = (await sealmountOut(["key", "export", "--app", "cats"], at)).trim();
+    const env = {
+      ...at.env,
+      DOCKER_CONFIG: config,
+      PATH: `${config}:${process.env["PATH"] ?? ""}`,
+      SEALMOUNT_KEY: key,
+    };
+    const ran = await sealmount(["build", "-q", "--pull", "-t", IMAGE, "."], { ...at, env });
+    expect(ran).toMatchObject({ code: 0, stderr: "" });
+    expect(registry.logins).toContain(`bot:${password}`);
+    expect(await readFile(join(config, "env"), "utf8")).not.toMatch(/SEALMOUNT_KEY|smk1_/);
   });
 
   it("--via buildx hands over to the builder, masked", async () => {

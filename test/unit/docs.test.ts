@@ -23,6 +23,31 @@ describe("docs/errors.md", () => {
   });
 });
 
+describe("docs/build.md", () => {
+  it("says of each of docker's flags which engine can do it", async () => {
+    const spec = SPECS.find(({ name }) => name === "build");
+    const text = await textOf("docs", "build.md");
+    const own = new Set([
+      "via",
+      "verify",
+      "env",
+      "record",
+      "secret-cache",
+      "dry-run",
+      "key-file",
+      "json",
+    ]);
+    const engine = new Set(["host", "context", "manifest", "appling"]);
+    const flags = (spec?.options ?? []).filter(({ long }) => !own.has(long) && !engine.has(long));
+    const missing = flags.filter(({ long, short }) => {
+      const row = new RegExp(`^\\|.*\`(?:--${long}|-${short ?? "-"})[ \`]`, "m");
+      return !row.test(text);
+    });
+    expect(missing.map(({ long }) => long)).toEqual([]);
+    expect(flags.length).toBeGreaterThan(30);
+  });
+});
+
 describe("README.md", () => {
   it("has every exit code", async () => {
     const table = /## Exit codes\n([\s\S]*?)\n## /.exec(await textOf("README.md"))?.[1] ?? "";

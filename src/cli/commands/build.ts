@@ -1,28 +1,33 @@
 import {
   assertClean,
+  BUILD,
   build,
   type BuildPlan,
   type BuildRequest,
   BuildFailedError,
+  type BuildOptions,
   BuildVault,
   buildVia,
+  KeyStoreError,
   Mask,
   planBuild,
   planVia,
   type ProgressMode,
   progressView,
   type Project,
+  publicKeyFor,
+  registryLogin,
   renderReport,
   reportJson,
   scrubEnvironment,
   type Secret,
   SlotVault,
-  UsageError,
   type ViaPlan,
   type ViaTool,
 } from "../../index.ts";
 import type { Context, Handler } from "../spec.ts";
 import type { Values } from "../values.ts";
+import { extraOf, refuseConflicts, requestOf } from "./build-request.ts";
 import { connect } from "./engine.ts";
 import { type KeySearch, keyringOf } from "./keyring.ts";
 import { maskedStream } from "./masking.ts";
@@ -35,7 +40,7 @@ export const handle: Handler = async (context) => {
   const request = requestOf(context);
   const tool = values.get("via") as ViaTool | undefined;
   const extra = extraOf(context);
-  refuseUnnamedImage(context);
+  refuseConflicts(context);
   const project = await openProject(context);
   const ids = [...project.manifest.buildSecrets.keys()];
   // what the files alone can get wrong is found before the engine hears of the build
@@ -56,10 +61,15 @@ export const handle: Handler = async (context) => {
   warnAll(context, vault.warnings);
   if (!values.flag("verify")) {
     if (out.isJson) out.json(built);
-    return 0;
+    return answerCode(built);
   }
   return await prove(step, built);
 };
+
+/** `--check` found something: 7, as for a build that fails. */
+function answerCode({ metadata = {} }: Built): number {
+  return Number(metadata["result.statuscode"] ?? 0) === 0 ? 0 : 7;
+}
 
 /** What is known of a finished build; another builder tells only what we opened for it. */
 interface Built {
@@ -70,6 +80,8 @@ interface Built {
   /** How often each secret was opened. */
   readonly opened: Readonly<Record<string, number>>;
   readonly warnings: readonly string[];
+  /** What the exporters answered. */
+  readonly metadata?: Readonly<Record<string, string>>;
 }
 
 /** `--verify`: the report goes to stderr, as stdout belongs to the image's id. */
@@ -94,9 +106,9 @@ interface BuildStep {
 async function native({ context, project, keyring, request, secrets }: BuildStep): Promise<Built> {
   const { values, out, host } = context;
   const engine = await connect(context);
-  const mode = values.flag("quiet") ? "quiet" : (values.get("progress") ?? "auto");
+  const mode = progressOf(values);
   const view = progressView({
-    mode: mode as ProgressMode,
+    mode,
     output: out.stderr,
     color: out.hasColor,
   });
@@ -105,15 +117,21 @@ async function native({ context, project, keyring, request, secrets }: BuildStep
       ...request,
       engine,
       secrets,
-      auth: new SlotVault(project, keyring.find, project.manifest.registries),
+      auth: loginsOf(context, new SlotVault(project, keyring.find, project.manifest.registries)),
+      stdout: host.stdout,
+      secretCache: await secretCacheOf(context, project, keyring),
       onProgress: (event) => view.onProgress(event),
       mask: (text) => out.mask(text),
       signal: host.signal,
     });
     view.end();
-    const { imageId } = result;
-    if (!out.isJson) out.data(imageId);
-    return { ...result, image: imageId, opened: Object.fromEntries(result.opened) };
+    const { imageId, tags, warnings } = result;
+    const metadata = Object.fromEntries(result.metadata);
+    // a folder, a tar or a question about the Dockerfile has no image
+    const answer = imageId === "" ? metadata["result.txt"]?.trimEnd() : imageId;
+    if (!out.isJson && answer !== undefined) out.data(answer);
+    const opened = Object.fromEntries(result.opened);
+    return { image: imageId, imageId, tags, opened, warnings, metadata };
   } catch (error) {
     // without progress, what the failed step said last was not seen yet
     if (mode === "quiet" && error instanceof BuildFailedError)
@@ -122,6 +140,42 @@ async function native({ context, project, keyring, request, secrets }: BuildStep
   } finally {
     view.end();
   }
+}
+
+function progressOf(values: Values): ProgressMode {
+  return values.flag("quiet") ? "quiet" : ((values.get("progress") ?? "auto") as ProgressMode);
+}
+
+/** The key of the digests is derived from the private key that opens the build's secrets. */
+async function secretCacheOf(
+  { values }: Context,
+  project: Project,
+  keyring: KeySearch,
+): Promise<BuildOptions["secretCache"]> {
+  if (values.get("secret-cache") !== "value") return undefined;
+  const { buildSecrets, seal } = project.manifest;
+  const publicKey = publicKeyFor(seal, BUILD);
+  const { pairs } = await keyring.find(publicKey === undefined ? undefined : [publicKey]);
+  const pair = pairs.find((one) => one.publicKey.text === publicKey) ?? pairs[0];
+  if (pair === undefined)
+    throw new KeyStoreError("KEY_NOT_FOUND", "--secret-cache needs the private key of the build", {
+      hint: "sealmount key import, or leave out --secret-cache",
+    });
+  return { ids: new Set(buildSecrets.keys()), privateKey: pair.privateKey };
+}
+
+/** The manifest's slots, then what `docker login` left. */
+function loginsOf(
+  { env: own, host }: Context,
+  slots: SlotVault,
+): NonNullable<BuildOptions["auth"]> {
+  const { home, signal } = host;
+  // credential helpers get it
+  const env = scrubEnvironment(own);
+  return {
+    credentials: async (registry) =>
+      (await slots.credentials(registry)) ?? registryLogin(registry, { env, home, signal }),
+  };
 }
 
 /**
@@ -178,52 +232,10 @@ function masking({ out }: Context, vault: BuildVault): BuildStep["secrets"] {
   };
 }
 
-function requestOf({ operands, values, cwd, env }: Context): BuildRequest {
-  const [context = "."] = operands;
-  return {
-    context,
-    cwd,
-    env,
-    dockerfile: values.get("file"),
-    tags: values.list("tag"),
-    buildArgs: values.list("build-arg"),
-    labels: values.list("label"),
-    target: values.get("target"),
-    platform: values.get("platform"),
-    network: values.get("network"),
-    addHosts: values.list("add-host"),
-    noCache: values.flag("no-cache"),
-    pull: values.flag("pull"),
-  };
-}
-
-/** Words behind `--`, for another builder: all but secrets, which it gets by the flags of ours. */
-function extraOf({ operands, values }: Context): readonly string[] {
-  const extra = operands.slice(1);
-  if (extra.length > 0 && !values.typed("via"))
-    throw new UsageError("USAGE", "only another builder takes options of its own", {
-      hint: "add --via docker, buildx or podman; see sealmount build --help",
-    });
-  return extra;
-}
-
 /** Each opening of a secret is told, as the only sign that a cached step asked for none. */
 function noteOpened({ out }: Context, { opened }: Built): void {
   const counts = Object.entries(opened).map(([id, count]) => `${id} (${count})`);
   if (counts.length > 0) out.note(`secrets opened for steps: ${counts.join(", ")}`);
-}
-
-/** Another builder does not tell the image's id, so `--verify` needs a tag there. */
-function refuseUnnamedImage({ values }: Context): void {
-  if (!values.flag("verify") || !values.typed("via")) return;
-  if (values.get("via") === "podman")
-    throw new UsageError("USAGE_CONFLICT", "--verify looks on a Docker engine, not in podman", {
-      hint: "leave --verify out, or build without --via podman",
-    });
-  if (values.typed("tag")) return;
-  throw new UsageError("USAGE_CONFLICT", "--verify with --via needs a name for the image", {
-    hint: "add -t NAME",
-  });
 }
 
 /** As a shell would take it. */

@@ -1,9 +1,9 @@
 import type { CommandSpec, OptionSpec } from "../spec.ts";
+import { BUILD } from "./build.ts";
 import {
   DRY_RUN,
   ENGINE,
   ENVIRONMENT,
-  ENVIRONMENTS,
   JSON_OUTPUT,
   KEY_FILE,
   MANIFEST,
@@ -16,79 +16,6 @@ const NO_MASK: OptionSpec = {
   long: "no-mask",
   about: "do not replace secrets in the output by ***",
   fallback: "masked, but with --tty",
-};
-
-/** `docker build`'s own options, with docker's own meaning. */
-const DOCKER_BUILD: readonly OptionSpec[] = [
-  { long: "tag", short: "t", value: "NAME", repeat: true, about: "name the image" },
-  {
-    long: "file",
-    short: "f",
-    value: "PATH",
-    about: "the Dockerfile",
-    fallback: "CONTEXT/Dockerfile",
-  },
-  { long: "build-arg", value: "KEY[=VAL]", repeat: true, about: "build argument, never a secret" },
-  { long: "target", value: "STAGE", about: "stop at this stage" },
-  { long: "platform", value: "PLATFORM", about: "os/arch to build for" },
-  { long: "label", value: "KEY=VAL", repeat: true, about: "label of the image" },
-  { long: "network", value: "MODE", about: "network of RUN steps" },
-  { long: "add-host", value: "NAME:IP", repeat: true, about: "line for /etc/hosts of RUN steps" },
-  { long: "no-cache", about: "do not use the build cache" },
-  { long: "pull", about: "always ask the registry for the base images" },
-  { long: "quiet", short: "q", about: "no progress" },
-  {
-    long: "progress",
-    value: "KIND",
-    choices: ["auto", "plain", "tty"],
-    fallback: "auto: live on a terminal",
-    about: "how progress looks",
-  },
-];
-
-const BUILD: CommandSpec = {
-  name: "build",
-  summary: "build an image; a secret reaches the RUN step that mounts it only",
-  arguments: [
-    { name: "CONTEXT", about: "folder to build from" },
-    {
-      name: "OPTION",
-      about: "with --via, after --: options of that builder's own",
-      optional: true,
-      repeat: true,
-    },
-  ],
-  options: [
-    ...DOCKER_BUILD,
-    {
-      long: "via",
-      value: "TOOL",
-      choices: ["docker", "buildx", "podman"],
-      fallback: "sealmount's own client",
-      about: "hand over to this builder with --secret flags and private tmpfs files",
-    },
-    { long: "verify", about: "prove afterwards that no secret is in the image (exit 8)" },
-    { ...ENVIRONMENTS, about: "with --verify: environment whose secrets to look for" },
-    DRY_RUN,
-    KEY_FILE,
-    ...ENGINE,
-    ...MANIFEST,
-    JSON_OUTPUT,
-  ],
-  examples: [
-    { does: "build and tag", line: "sealmount build -t cats ." },
-    { does: "and prove the image clean", line: "sealmount build -t cats --verify ." },
-    {
-      does: "with the builder you have, and its own options",
-      line: "sealmount build --via buildx -t cats . -- --cache-to=type=inline",
-    },
-  ],
-  exits: [0, 2, 3, 4, 5, 6, 7, 8, 130],
-  notes: [
-    "stdout gets the image's id and nothing else. Only secrets of [build_secrets] that a step " +
-      "asks for are opened.",
-  ],
-  load: () => import("../commands/build.ts"),
 };
 
 const DELIVERY: readonly OptionSpec[] = [

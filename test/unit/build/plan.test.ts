@@ -1,5 +1,6 @@
 import { mkdir, symlink } from "node:fs/promises";
 import { join } from "node:path";
+import { Readable } from "node:stream";
 
 import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
 
@@ -8,6 +9,7 @@ import { readInputs } from "../../../src/build/inputs.ts";
 import type { BuildRequest } from "../../../src/build/options.ts";
 import type { BuildPlan } from "../../../src/build/plan.ts";
 import { buildQuery } from "../../../src/build/query.ts";
+import { StandardInput } from "../../../src/build/standard-input.ts";
 import { makeWorld, type World } from "../../support/temp.ts";
 
 let world: World;
@@ -59,11 +61,51 @@ describe("the plan", () => {
       pull: true,
       buildArgs: ["TOKEN", "PLAIN"],
       labels: ["a", "b"],
+      buildContexts: [],
+      outputs: [{ type: "moby", destination: null, push: false }],
+      secretFlags: [],
+      ssh: [],
+      record: false,
       secrets: [],
+      secretsKnown: true,
       unknownIdLines: [],
       warnings: [],
     });
     expect(JSON.stringify(made)).not.toContain("canary");
+  });
+
+  it("shows no login of a URL and no value of a flag", async () => {
+    const made = await planBuild(
+      request({
+        context: "https://bot:canary-1@example.com/cats.git",
+        secretFlags: ["id=token,src=canary-file"],
+        ssh: ["default=/canary-socket"],
+        outputs: ["type=local,dest=out"],
+      }),
+      [],
+    );
+    expect(made).toMatchObject({
+      context: "https://example.com/cats.git",
+      secretFlags: ["token"],
+      ssh: ["default"],
+      outputs: [{ type: "local", destination: "out", push: false }],
+    });
+    expect(JSON.stringify(made)).not.toContain("canary");
+  });
+
+  it.each<[string, Partial<BuildRequest>]>([
+    ["--build-arg", { buildArgs: ["=canary-2"] }],
+    ["--secret", { secretFlags: ["canary-2"] }],
+    ["--secret", { secretFlags: ["id=a,value=canary-2"] }],
+    ["--build-context", { buildContexts: ["canary-2"] }],
+    ["--annotation", { annotations: ["canary-2"] }],
+    ["--ulimit", { ulimits: ["canary-2"] }],
+    ["--output", { outputs: ["type=canary-2"] }],
+    ["--cache-from", { cacheFrom: ["type=,canary-2"] }],
+  ])("does not repeat what %s can't take: %j", async (flag, more) => {
+    await world.write("Dockerfile", "FROM a\n");
+    const error: unknown = await planBuild(request(more), []).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: "USAGE", message: `${flag} can't take that value` });
   });
 
   it("IT14: lists what the Dockerfile asks for, quoted and dashed ids too", async () => {
@@ -131,32 +173,89 @@ describe("the plan", () => {
 describe("the files of a build", () => {
   it("takes dockerfile where there is no Dockerfile", async () => {
     await world.write("dockerfile", "FROM a");
-    expect((await readInputs(request())).dockerfile.inContext).toBe("dockerfile");
+    expect((await readInputs(request())).dockerfile.name).toBe("dockerfile");
   });
 
-  it("counts -f from the working directory, and knows when it is outside of the context", async () => {
+  it("counts -f from the working directory, also outside of the context", async () => {
     await world.write("app/x", "");
     await world.write("app/docker/Dockerfile", "FROM in");
-    await world.write("other/Dockerfile", "FROM out");
+    await world.write("other/Docker.file", "FROM out");
     const inside = await readInputs(
       request({ context: "app", dockerfile: "app/docker/Dockerfile" }),
     );
-    expect(inside.dockerfile).toMatchObject({
-      inContext: "docker/Dockerfile",
-      shown: "app/docker/Dockerfile",
-    });
-    const outside = await readInputs(request({ context: "app", dockerfile: "other/Dockerfile" }));
-    expect(outside.dockerfile.inContext).toBeNull();
+    expect(inside.dockerfile).toMatchObject({ name: "Dockerfile", shown: "app/docker/Dockerfile" });
+    const outside = await readInputs(request({ context: "app", dockerfile: "other/Docker.file" }));
+    expect(outside.dockerfile.name).toBe("Docker.file");
     expect(String(outside.dockerfile.content)).toBe("FROM out");
   });
 
-  it("sends a linked Dockerfile beside the context: the engine could not follow the link", async () => {
+  it("follows a linked Dockerfile: the engine could not", async () => {
     await world.write("other/Dockerfile", "FROM out");
     await mkdir(join(world.cwd, "app"));
     await symlink("../other/Dockerfile", join(world.cwd, "app/Dockerfile"));
     const inputs = await readInputs(request({ context: "app" }));
-    expect(inputs.dockerfile.inContext).toBeNull();
     expect(String(inputs.dockerfile.content)).toBe("FROM out");
+  });
+
+  it("knows what only the engine reads", async () => {
+    for (const context of ["https://example.org/x.git", "git@example.org:x", "github.com/a/b"]) {
+      const inputs = await readInputs(request({ context, dockerfile: "sub/D" }));
+      expect(inputs.context).toEqual({ kind: "reference", value: context });
+      expect(inputs.dockerfile).toMatchObject({ name: "sub/D", content: null });
+    }
+    const made = await planBuild(request({ context: "https://example.org/x.git" }), ["a"]);
+    expect(made).toMatchObject({ secretsKnown: false, secrets: [] });
+  });
+
+  it("reads stdin once, as a Dockerfile or as a tar", async () => {
+    const stdin = (text: string): StandardInput =>
+      new StandardInput(Readable.from([Buffer.from(text)]));
+    const alone = request({ context: "-", stdin: stdin("FROM in") });
+    for (let twice = 0; twice < 2; twice += 1) {
+      const { context, dockerfile } = await readInputs(alone);
+      expect([context.kind, String(dockerfile.content)]).toEqual(["empty", "FROM in"]);
+    }
+    const both = request({ context: "-", dockerfile: "-", stdin: stdin("") });
+    await expect(readInputs(both)).rejects.toMatchObject({ code: "USAGE_CONFLICT" });
+    const other = request({ context: "-", dockerfile: "D", stdin: stdin("FROM in") });
+    await expect(readInputs(other)).rejects.toMatchObject({ code: "USAGE_CONFLICT" });
+    await expect(readInputs(request({ context: "-" }))).rejects.toMatchObject({ code: "USAGE" });
+    const gzip = stdin("\u001f\u008b\b".padEnd(600, "x"));
+    await world.write("x", "");
+    expect(await new StandardInput(Readable.from([Buffer.from("1f8b08", "hex")])).isArchive()).toBe(
+      true,
+    );
+    expect(await gzip.isArchive()).toBe(false);
+  });
+
+  it("names contexts as docker does", async () => {
+    await world.write("Dockerfile", "FROM a");
+    await world.write("other/x", "");
+    const { named } = await readInputs(
+      request({
+        buildContexts: [
+          "docker.io/library/alpine:latest=other",
+          "base=docker-image://busybox",
+          "git=https://example.org/x.git",
+        ],
+      }),
+    );
+    expect([...named]).toEqual([
+      ["alpine", { kind: "folder", root: join(world.cwd, "other") }],
+      ["base", { kind: "reference", value: "docker-image://busybox" }],
+      ["git", { kind: "reference", value: "https://example.org/x.git" }],
+    ]);
+    for (const text of ["x", "=y", "A B=other"])
+      await expect(readInputs(request({ buildContexts: [text] }))).rejects.toMatchObject({
+        code: "USAGE",
+      });
+    for (const text of ["x=nowhere", "x=Dockerfile"])
+      await expect(readInputs(request({ buildContexts: [text] }))).rejects.toMatchObject({
+        code: "BUILD_CONTEXT",
+      });
+    await expect(
+      readInputs(request({ buildContexts: ["x=oci-layout://other"] })),
+    ).rejects.toMatchObject({ code: "USAGE" });
   });
 
   it("prefers the Dockerfile's own ignore file", async () => {
@@ -227,6 +326,7 @@ describe("the query", () => {
     const present = Object.entries(query).filter(([, value]) => value !== undefined);
     expect(present.map(([name]) => name)).toEqual([
       "version",
+      "remote",
       "session",
       "buildid",
       "dockerfile",

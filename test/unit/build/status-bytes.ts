@@ -16,6 +16,7 @@ export interface VertexFields {
   readonly started?: number;
   readonly completed?: number;
   readonly error?: string;
+  readonly group?: { readonly id: string; readonly name: string; readonly weak: boolean };
 }
 
 export function vertex(v: VertexFields): Buffer {
@@ -27,9 +28,18 @@ export function vertex(v: VertexFields): Buffer {
     [5, stamp(v.started)],
     [6, stamp(v.completed)],
     [7, v.error],
+    [8, v.group && groupBytes(v.group)],
     [99, "from a newer engine"],
   ]);
   return writeFields([[1, fields]]);
+}
+
+function groupBytes({ id, name, weak }: NonNullable<VertexFields["group"]>): Buffer {
+  return writeFields([
+    [1, id],
+    [2, name],
+    [3, weak ? 1 : undefined],
+  ]);
 }
 
 export function log(
@@ -49,26 +59,45 @@ export function log(
 export function part(
   digest: string,
   id: string,
-  o: { current: number; total: number; completed?: number },
+  o: { current: number; total: number; completed?: number; at?: number },
 ): Buffer {
   const fields = writeFields([
     [1, id],
     [2, digest],
     [4, o.current],
     [5, o.total],
+    [6, stamp(o.at)],
     [7, stamp(1_000)],
     [8, stamp(o.completed)],
   ]);
   return writeFields([[2, fields]]);
 }
 
-export function warning(text: string, line: number): Buffer {
-  const range = writeFields([[1, writeFields([[1, line]])]]);
+export function warning(
+  text: string,
+  line: number,
+  source?: { readonly file: string; readonly text: string },
+): Buffer {
+  const info =
+    source &&
+    writeFields([
+      [1, source.file],
+      [2, source.text],
+    ]);
   const fields = writeFields([
     [1, "sha256:v"],
     [3, text],
     [5, "https://docs.example/check"],
-    [7, range],
+    [6, info],
+    [7, range(line, line)],
   ]);
   return writeFields([[4, fields]]);
+}
+
+/** pb.Range, lines only. */
+export function range(from: number, to: number): Buffer {
+  return writeFields([
+    [1, writeFields([[1, from]])],
+    [2, writeFields([[1, to]])],
+  ]);
 }

@@ -315,6 +315,21 @@ describe("exec and run, without an engine", () => {
     expect(calls).toBe(0);
   });
 
+  it.each([
+    [["--verify", "--check", "."], "USAGE_CONFLICT"],
+    [["--verify", "-o", "out", "."], "USAGE_CONFLICT"],
+    [["--verify", "--via", "podman", "-t", "x", "."], "USAGE_CONFLICT"],
+    [["--verify", "--via", "docker", "."], "USAGE_CONFLICT"],
+    [["--via", "docker", "--record", "."], "USAGE_CONFLICT"],
+    [["--via", "docker", "--secret-cache=value", "."], "USAGE_CONFLICT"],
+    [["--check", "--call=targets", "."], "USAGE_CONFLICT"],
+    [[".", "--", "--load"], "USAGE"],
+  ])("build %j is refused before anything is read", async (argv, error) => {
+    const ran = await run(["build", ...argv], { env: { DOCKER_HOST: "unix:///nowhere" } });
+    expect(ran.stderr).toContain(`[${error}]`);
+    expect(ran.code).toBe(2);
+  });
+
   it("--dry-run prints names only and needs neither key nor engine", async () => {
     await rm(keyFile());
     const env = { DOCKER_HOST: "unix:///nowhere" };

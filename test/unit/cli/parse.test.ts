@@ -116,7 +116,11 @@ describe("parsing", () => {
     ["ls", [HUSH], "sealmount ls takes no argument, not 1"],
     ["rm", ["A", HUSH], "sealmount rm takes at most 1 argument, not 2"],
     ["run", [], "sealmount run needs IMAGE"],
-    ["build", ["--progress", HUSH, "."], "--progress takes one of: auto, plain, tty"],
+    [
+      "build",
+      ["--progress", HUSH, "."],
+      "--progress takes one of: auto, plain, tty, quiet, rawjson",
+    ],
     ["ls", ["--foo"], "sealmount ls has no such option --foo"],
     ["ls", [`--foo=${HUSH}`], "sealmount ls has no such option --foo"],
     ["ls", [`--${HUSH}`], "sealmount ls has no such option"],
@@ -127,6 +131,25 @@ describe("parsing", () => {
     expect(result).toMatchObject({ problem: { message } });
     const { guess: _typed, ...shown } = (result as { problem: { guess?: object } }).problem;
     expect(JSON.stringify(shown)).not.toContain("4711");
+  });
+});
+
+describe("an option that may stand alone", () => {
+  it.each([
+    [["--sbom", "."], "true"],
+    [["--sbom=false", "."], "false"],
+    [["-q", "--sbom", "."], "true"],
+  ])("%j", async (words, sbom) => {
+    const build = specOf("build");
+    const result = await parseWords(build, [...build.options, ...GLOBAL], words);
+    expect(result).toMatchObject({ parsed: { sbom: [sbom] }, operands: ["."] });
+  });
+
+  it("is left alone behind --", async () => {
+    const build = specOf("build");
+    const words = ["--via", "buildx", ".", "--", "--sbom"];
+    const result = await parseWords(build, [...build.options, ...GLOBAL], words);
+    expect(result).toMatchObject({ operands: [".", "--sbom"] });
   });
 });
 

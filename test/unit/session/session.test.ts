@@ -8,7 +8,6 @@ import { describe, expect, it, onTestFinished } from "vitest";
 
 import { Engine } from "../../../src/docker/engine.ts";
 import { BuildError } from "../../../src/errors.ts";
-import { Secret } from "../../../src/secret/secret.ts";
 import { encodeMessage } from "../../../src/session/grpc.ts";
 import { readFields, writeFields } from "../../../src/session/protobuf.ts";
 import { serveGrpc } from "../../../src/session/server.ts";
@@ -18,7 +17,6 @@ import { call } from "./grpc-client.ts";
 
 const HEALTH = "/grpc.health.v1.Health/Check";
 const GET_SECRET = "/moby.buildkit.secrets.v1.Secrets/GetSecret";
-const CREDENTIALS = "/moby.filesync.v1.Auth/Credentials";
 
 const none: SessionServices = { secrets: { get: async () => null } };
 
@@ -48,7 +46,9 @@ describe("opening", () => {
       (_text, index) =>
         side.rawHeaders[index - 1]?.toLowerCase() === "x-docker-expose-session-grpc-method",
     );
-    expect(methods).toEqual([HEALTH, GET_SECRET, CREDENTIALS]);
+    const auth = ["Credentials", "GetTokenAuthority", "FetchToken", "VerifyTokenAuthority"];
+    const paths = auth.map((name) => `/moby.filesync.v1.Auth/${name}`);
+    expect(methods).toEqual([HEALTH, GET_SECRET, ...paths]);
     expect(session.id).toMatch(/^[0-9a-f]{32}$/);
     expect(side.headers["x-docker-expose-session-uuid"]).toBe(session.id);
     expect(side.headers["x-docker-expose-session-sharedkey"]).not.toBe("");
@@ -191,52 +191,6 @@ describe("secrets", () => {
     const { side } = await open(none);
     expect((await call(side.client, GET_SECRET, { frame })).status).toBe(status);
     expect((await call(side.client, HEALTH)).status).toBe("0");
-  });
-});
-
-describe("auth", () => {
-  const auth = {
-    credentials: async (host: string) =>
-      host === "docker.io" || host === "ghcr.io"
-        ? { username: "bot", secret: Secret.take("password", Buffer.from(`pw of ${host}`)) }
-        : null,
-  };
-
-  async function credentials(side: EngineSide, host: string): ReturnType<typeof call> {
-    return call(side.client, CREDENTIALS, { body: writeFields([[1, host]]) });
-  }
-
-  it("DO5: gives the login of a host", async () => {
-    const { side } = await open({ ...none, auth });
-    const { body } = await credentials(side, "ghcr.io");
-    expect([...readFields(body)].map(({ value }) => String(value))).toEqual([
-      "bot",
-      "pw of ghcr.io",
-    ]);
-  });
-
-  it.each(["registry-1.docker.io", "index.docker.io", "docker.io"])(
-    "DO4: knows Docker Hub as %s",
-    async (host) => {
-      const { side } = await open({ ...none, auth });
-      const { body } = await credentials(side, host);
-      expect([...readFields(body)].map(({ value }) => String(value))[1]).toBe("pw of docker.io");
-    },
-  );
-
-  it("answers an unknown host with no login, and token calls with Unimplemented", async () => {
-    const { side } = await open({ ...none, auth });
-    expect(await credentials(side, "quay.io")).toMatchObject({
-      status: "0",
-      body: Buffer.alloc(0),
-    });
-    expect((await call(side.client, "/moby.filesync.v1.Auth/FetchToken")).status).toBe("12");
-    expect((await call(side.client, "/moby.filesync.v1.Auth/GetTokenAuthority")).status).toBe("12");
-  });
-
-  it("is not there without a store: the engine then pulls anonymously", async () => {
-    const { side } = await open(none);
-    expect((await credentials(side, "ghcr.io")).status).toBe("12");
   });
 });
 

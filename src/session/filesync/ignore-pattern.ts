@@ -3,6 +3,13 @@
 /** True when a clean relative path matches. */
 export type PathTest = (path: string) => boolean;
 
+/** A pattern, ready to match. */
+export interface CompiledPattern {
+  /** It matches the path that reads as it does, and no other. */
+  readonly exact: boolean;
+  readonly test: PathTest;
+}
+
 /** Go's `filepath.Clean` with `/`: no `.`, no `..` that can be resolved, no doubled or final slash. */
 export function cleanPath(path: string): string {
   const rooted = path.startsWith("/");
@@ -22,11 +29,18 @@ export function cleanPath(path: string): string {
  * Compiles a cleaned pattern. Upstream compares literally where it can, which also keeps thousands
  * of plain patterns fast; so do we.
  *
- * @returns null when Go's `filepath.Match` would call the pattern malformed
+ * @returns null when Go's `filepath.Match` would call the pattern malformed, or its `regexp` the
+ *   expression that upstream makes of it
  */
-export function compilePattern(pattern: string): PathTest | null {
+export function compilePattern(pattern: string): CompiledPattern | null {
   if (!wellFormed(pattern)) return null;
-  const { source, kind } = translate(pattern);
+  const { source, kind, broken } = translate(pattern);
+  if (broken) return null;
+  const test = testFor(kind, pattern, source);
+  return test === null ? null : { exact: kind === "exact", test };
+}
+
+function testFor(kind: Kind, pattern: string, source: string): PathTest | null {
   if (kind === "exact") return (path) => path === pattern;
   if (kind === "expression") return testOf(source, pattern);
   if (kind === "prefix") {
@@ -47,7 +61,8 @@ type Kind = "exact" | "prefix" | "suffix" | "expression";
 function testOf(source: string, pattern: string): PathTest | null {
   const head = /^[^*?[\]\\^]*/.exec(pattern)?.[0] ?? "";
   // the slash of a final `**/name` may stand for no folder at all
-  const tail = (/[^*?[\]\\^]*$/.exec(pattern)?.[0] ?? "").replace(/^\//, "");
+  const end = /^(?:\\[^]|[^\\])*?([^*?[\]\\^]*)$/.exec(pattern)?.[1] ?? "";
+  const tail = end.replace(/^\//, "");
   try {
     const expression = new RegExp(`^${source}$`, "u");
     return (path) => path.startsWith(head) && path.endsWith(tail) && expression.test(path);
@@ -63,9 +78,11 @@ interface Translation {
   source: string;
   kind: Kind;
   inClass: boolean;
+  /** An escape that Go's `regexp` does not know. */
+  broken: boolean;
 }
 
-function translate(pattern: string): { readonly source: string; readonly kind: Kind } {
+function translate(pattern: string): Translation {
   // by code points: `?` matches one character, also one outside of the basic plane
   const t: Translation = {
     characters: Array.from(pattern),
@@ -73,6 +90,7 @@ function translate(pattern: string): { readonly source: string; readonly kind: K
     source: "",
     kind: "exact",
     inClass: false,
+    broken: false,
   };
   while (t.at < t.characters.length) {
     const first = t.at === 0;
@@ -109,16 +127,57 @@ function other(t: Translation, character: string): void {
     t.source += "[^/]";
     t.kind = "expression";
   } else if (character === "\\") {
-    const escaped = t.characters[t.at] ?? "";
-    t.at += 1;
-    t.source += literal(escaped, t.inClass);
-    t.kind = "expression";
+    escape(t, t.characters[t.at] ?? "");
   } else if (character === "[" || character === "]") {
     bracket(t, character);
   } else {
     t.source += plain(character, t.inClass);
   }
 }
+
+/**
+ * Upstream hands an escape on to Go's `regexp`, where letters mean something else than themselves:
+ * `\d` is a digit, and `\q` an error. Only escapes with an argument (`\x41`, `\pL`) are errors here
+ * and not there.
+ */
+function escape(t: Translation, escaped: string): void {
+  t.at += 1;
+  t.kind = "expression";
+  const meaning = ESCAPES.get(escaped) ?? (t.inClass ? undefined : ANCHORS.get(escaped));
+  if (meaning !== undefined) {
+    t.source += t.inClass ? meaning.inClass : meaning.outside;
+  } else if (/^[!-/:-@[-`{-~ ]$/.test(escaped)) {
+    t.source += literal(escaped, t.inClass);
+  } else {
+    t.broken = true;
+  }
+}
+
+interface Meaning {
+  readonly outside: string;
+  readonly inClass: string;
+}
+
+const same = (text: string): Meaning => ({ outside: text, inClass: text });
+
+/** Go's own sets, which are ASCII: `\s` of JavaScript has more. */
+const ESCAPES: ReadonlyMap<string, Meaning> = new Map([
+  ...["d", "D", "w", "W", "f", "n", "r", "t", "v"].map((letter): [string, Meaning] => [
+    letter,
+    same(`\\${letter}`),
+  ]),
+  ["a", same("\\x07")],
+  ["s", { outside: "[\\t\\n\\f\\r ]", inClass: "\\t\\n\\f\\r " }],
+  ["S", { outside: "[^\\t\\n\\f\\r ]", inClass: "\\S" }],
+]);
+
+/** What stands for a place, not a character. */
+const ANCHORS: ReadonlyMap<string, Meaning> = new Map([
+  ["b", same("\\b")],
+  ["B", same("\\B")],
+  ["A", same("^")],
+  ["z", same("$")],
+]);
 
 /** In a class, `-` and `^` keep their meaning. Upstream leaves `^` alone elsewhere too. */
 function plain(character: string, inClass: boolean): string {
@@ -128,6 +187,7 @@ function plain(character: string, inClass: boolean): string {
 
 function bracket(t: Translation, character: "[" | "]"): void {
   t.kind = "expression";
+  if (character === "[" && t.inClass && namedSet(t)) return;
   if (character === "[" && !t.inClass) {
     t.source += "[";
     t.inClass = true;
@@ -138,6 +198,36 @@ function bracket(t: Translation, character: "[" | "]"): void {
     t.source += `\\${character}`;
   }
 }
+
+/** Takes `:alpha:]` after a `[` in a class. @returns false when there is no such thing */
+function namedSet(t: Translation): boolean {
+  const ahead = t.characters.slice(t.at, t.at + 12).join("");
+  const found = /^:(\^?[a-z]+):\]/.exec(ahead);
+  if (found === null) return false;
+  const characters = ASCII_SETS[found[1] ?? ""];
+  t.broken ||= characters === undefined;
+  t.source += characters ?? "";
+  t.at += found[0].length;
+  return true;
+}
+
+/** `[[:alpha:]]`: no part of ignore files by their documentation, but of Go's `regexp`. */
+const ASCII_SETS: Readonly<Record<string, string>> = {
+  alnum: "0-9A-Za-z",
+  alpha: "A-Za-z",
+  ascii: "\\x00-\\x7f",
+  blank: "\\t ",
+  cntrl: "\\x00-\\x1f\\x7f",
+  digit: "0-9",
+  graph: "!-~",
+  lower: "a-z",
+  print: " -~",
+  punct: "!-\\/:-@\\[-`{-~",
+  space: "\\t\\n\\v\\f\\r ",
+  upper: "A-Z",
+  word: "0-9A-Za-z_",
+  xdigit: "0-9A-Fa-f",
+};
 
 /** A character without its meaning in a regular expression with the `u` flag. */
 function literal(character: string, inClass: boolean): string {

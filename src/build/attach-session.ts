@@ -1,0 +1,26 @@
+/** A session for people who send `POST /build` themselves, with dockerode. */
+import { Engine } from "../docker/engine.ts";
+import type { Modem } from "../docker/transport.ts";
+import { openSession, type Session, type SessionServices } from "../session/session.ts";
+
+/** What is needed of dockerode's `Docker`. */
+export interface DockerClient {
+  readonly modem: Modem;
+}
+
+/**
+ * Opens a BuildKit session on the engine that a dockerode client talks to. A build uses it by its id:
+ * `docker.buildImage(context, { version: 2, session: session.id })`, where the version is a number, as
+ * dockerode answers the text "2" with a session of its own, which serves no secrets.
+ *
+ * @returns close it when the build is over
+ * @throws {@link DockerError} DOCKER_UNREACHABLE, DOCKER_TOO_OLD, DOCKER_NO_BUILDKIT
+ */
+export async function attachSession(
+  docker: DockerClient,
+  services: SessionServices,
+): Promise<Session> {
+  const endpoint = { host: "the engine of dockerode", local: false, options: {} };
+  const { signal } = services;
+  return openSession(await Engine.over(docker.modem, endpoint, { signal }), services);
+}

@@ -1,0 +1,86 @@
+/** `--cache-from`, `--cache-to`, `--attest`, `--sbom`, `--provenance`, `--call`. Pure. */
+import {
+  malformed,
+  readPairs,
+  readRecord,
+  readTyped,
+  writeRecord,
+  type TypedValue,
+} from "./flag-values.ts";
+import type { BuildRequest } from "./options.ts";
+
+/** Places of a cache: `REF[,REF]` for a registry, or `type=…,…`. @throws {@link UsageError} USAGE */
+export function readCaches(
+  texts: readonly string[] | undefined,
+  flag: string,
+): readonly TypedValue[] {
+  return (texts ?? [])
+    .filter((text) => text !== "")
+    .flatMap((text) => (text.includes("=") ? [readTyped(text, flag)] : registries(text, flag)));
+}
+
+function registries(text: string, flag: string): TypedValue[] {
+  return readRecord(text, flag).map((ref) => ({ type: "registry", attributes: { ref } }));
+}
+
+/** One attestation. */
+export interface Attestation {
+  /** The flag that asked for it. */
+  readonly flag: string;
+  readonly type: string;
+  /** As the front end reads it; null when it is switched off. */
+  readonly value: string | null;
+}
+
+/**
+ * The attestations, one of each type: the last flag wins.
+ *
+ * @throws {@link UsageError} USAGE
+ */
+export function attestationsOf(request: BuildRequest): readonly Attestation[] {
+  const found = new Map<string, Attestation>();
+  const add = (text: string, flag: string): void => {
+    const one = attestation(text, flag);
+    found.set(one.type, one);
+  };
+  for (const text of request.attests ?? []) add(text, "--attest");
+  for (const type of ["provenance", "sbom"] as const) {
+    const text = request[type] ?? "";
+    if (text !== "") add(longForm(type, text), `--${type}`);
+  }
+  return [...found.values()];
+}
+
+/** `true`, `1`, `false` …, or attributes. */
+function longForm(type: string, text: string): string {
+  if (/^(?:1|t|true)$/i.test(text)) return `type=${type}`;
+  if (/^(?:0|f|false)$/i.test(text)) return `type=${type},disabled=true`;
+  return `type=${type},${text}`;
+}
+
+function attestation(text: string, flag: string): Attestation {
+  const { type, disabled, ...rest } = Object.fromEntries(readPairs(text, flag));
+  if (type === undefined) throw malformed(flag);
+  if (/^(?:1|t|true)$/i.test(disabled ?? "")) return { flag, type, value: null };
+  const pairs = Object.entries(rest).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return { flag, type, value: writeRecord([["type", type], ...pairs]) };
+}
+
+/** What to ask about a Dockerfile instead of building it. */
+export interface Call {
+  /** BuildKit's name: `lint` for `check`. */
+  readonly name: string;
+  /** True: the answer as JSON, not as text. */
+  readonly json: boolean;
+}
+
+/** Reads `--call`; null for a build. @throws {@link UsageError} USAGE */
+export function readCall(text = ""): Call | null {
+  const [name = "", ...options] = readRecord(text, "--call");
+  if (name === "build" || name === "") return null;
+  const isKnown = options.every((option) =>
+    /^(?:format=(?:text|json)|ignorestatus=.*)$/.test(option),
+  );
+  if (!isKnown || name.includes("=")) throw malformed("--call");
+  return { name: name === "check" ? "lint" : name, json: options.includes("format=json") };
+}

@@ -1,0 +1,57 @@
+/** What of this machine a build may use beside its files: outputs that come back, ssh agents. */
+import { resolve } from "node:path";
+
+import { UsageError } from "../errors.ts";
+import { fileSendService } from "../session/filesend/service.ts";
+import { tarFile, tarStream, type OutputTarget } from "../session/filesend/targets.ts";
+import type { GrpcService } from "../session/grpc.ts";
+import { sshService } from "../session/ssh/service.ts";
+import { sshSockets } from "../session/ssh/sockets.ts";
+import type { BuildOptions } from "./options.ts";
+import { outputsOf, type Output } from "./outputs.ts";
+
+/**
+ * The services that this build's flags ask for.
+ *
+ * @param onFailure - told why an output could not be written
+ * @throws {@link UsageError} USAGE, USAGE_CONFLICT
+ */
+export async function localServices(
+  options: BuildOptions,
+  onFailure: (error: Error) => void,
+): Promise<GrpcService[]> {
+  const targets = targetsOf(options);
+  const agents = await sshSockets(sshFlags(options), options);
+  return [
+    ...(targets.size > 0 ? [fileSendService(targets, { onFailure })] : []),
+    ...(agents.size > 0 ? [sshService(agents)] : []),
+  ];
+}
+
+/** By the exporter's place in the request. */
+function targetsOf(options: BuildOptions): Map<number, OutputTarget> {
+  const targets = new Map<number, OutputTarget>();
+  for (const [index, output] of outputsOf(options).entries()) {
+    const target = targetOf(output, options);
+    if (target !== null) targets.set(index, target);
+  }
+  return targets;
+}
+
+function targetOf({ exporter, destination }: Output, options: BuildOptions): OutputTarget | null {
+  if (destination === null) return null;
+  const path = resolve(options.cwd, destination);
+  if (exporter === "local") {
+    if (destination !== "-") return { kind: "local", dir: path };
+    throw new UsageError("USAGE", "a folder can't go to stdout", { hint: "add type=tar" });
+  }
+  if (destination !== "-") return tarFile(path);
+  if (options.stdout !== undefined) return tarStream(options.stdout);
+  throw new UsageError("USAGE", "an output is to go to stdout, which is not given");
+}
+
+/** As docker: a git context over ssh needs an agent, asked for or not. */
+function sshFlags({ ssh = [], context }: BuildOptions): readonly string[] {
+  const isGitOverSsh = /^ssh:\/\/|^[\w-]+@[\w.-]+:/.test(context);
+  return ssh.length === 0 && isGitOverSsh ? ["default"] : ssh;
+}

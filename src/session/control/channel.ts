@@ -1,0 +1,179 @@
+/** gRPC client on one raw connection: calls with one request, and one answer or many. */
+import { connect, constants, type ClientHttp2Session, type ClientHttp2Stream } from "node:http2";
+import type { Duplex } from "node:stream";
+
+import { DockerError } from "../../errors.ts";
+import { frameOf } from "../grpc.ts";
+import { cutOff, errorOfTrailers, RpcError } from "./rpc-error.ts";
+
+/** Flag byte and 32-bit length before every message. */
+const PREFIX_BYTES = 5;
+/** Largest answer that is taken: progress messages have some kilobytes. */
+const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
+/** Of one header list. A single header is limited by nghttp2: see {@link LONGEST_HEADER}. */
+const MAX_HEADER_BYTES = 16 * 1024 * 1024;
+
+/**
+ * Bytes of the longest header that can be read. nghttp2 gives up on the whole connection over a longer
+ * one (NGHTTP2_HD_MAX_NV), and the engine does not ask (measured on 20.10, 26.1 and 28.5): the report of
+ * a failed build is a header that holds the Dockerfile in base64, and in JSON that in base64 again.
+ */
+export const LONGEST_HEADER = 65_536;
+
+/** What a call may have beside its request. */
+export interface CallOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+}
+
+/** One connection to a gRPC server, which may answer many calls at a time. */
+export class Channel {
+  readonly #session: ClientHttp2Session;
+  readonly #connection: Duplex;
+  /** True when nghttp2 gave up on what the engine sent, and not the engine on us. */
+  #isUnreadable = false;
+
+  /** @param connection - upgraded to `h2c`; owned by the channel from now on */
+  constructor(connection: Duplex) {
+    this.#connection = connection;
+    this.#session = connect("http://engine", {
+      createConnection: () => connection,
+      settings: { maxHeaderListSize: MAX_HEADER_BYTES, enablePush: false },
+      maxSessionMemory: 64,
+    });
+    // a lost connection is told by the calls that it ends
+    this.#session.on("error", this.#note);
+    connection.on("error", () => undefined);
+  }
+
+  /**
+   * A call with one answer.
+   *
+   * @throws {@link RpcError} for any status but OK
+   * @throws {@link DockerError} DOCKER_SESSION_LOST when the connection ends first
+   * @throws the signal's reason when it fired; the engine then cancels what the call began
+   */
+  async unary(path: string, request: Buffer, o: CallOptions = {}): Promise<Buffer> {
+    let answer: Buffer | undefined;
+    for await (const message of this.messages(path, request, o)) answer = message;
+    if (answer === undefined) throw new RpcError(2, "the call had no answer");
+    return answer;
+  }
+
+  /** A call with any number of answers; ending the loop early cancels it. Throws as {@link unary}. */
+  async *messages(path: string, request: Buffer, o: CallOptions = {}): AsyncGenerator<Buffer> {
+    o.signal?.throwIfAborted();
+    if (!this.#isOpen) throw connectionLost();
+    const stream = this.#open(path, o.headers ?? {});
+    const ended = this.#endOf(stream);
+    const cancel = (): void => stream.close(constants.NGHTTP2_CANCEL);
+    o.signal?.addEventListener("abort", cancel, { once: true });
+    try {
+      stream.end(frameOf(request));
+      yield* split(stream);
+      await throwIfFailed(ended);
+    } catch (error) {
+      o.signal?.throwIfAborted();
+      throw await reasonOf(error, ended);
+    } finally {
+      o.signal?.removeEventListener("abort", cancel);
+      if (!stream.closed) cancel();
+    }
+  }
+
+  /** Ends all calls and the connection. Safe to repeat. */
+  async close(): Promise<void> {
+    if (this.#session.destroyed) return;
+    const closed = new Promise<void>((resolve) => this.#session.once("close", () => resolve()));
+    // as in server.ts: Node 24 may still hand over early bytes, and throws when the session is gone
+    await new Promise((resolve) => setImmediate(resolve));
+    this.#session.destroy();
+    await closed;
+    this.#connection.destroy();
+  }
+
+  get #isOpen(): boolean {
+    return !this.#session.destroyed && !this.#session.closed;
+  }
+
+  /** Settles when the stream is closed: null for OK, else what ended it. Never rejects. */
+  async #endOf(stream: ClientHttp2Stream): Promise<RpcError | DockerError | null> {
+    let told: RpcError | null | undefined;
+    const note = (headers: Readonly<Record<string, unknown>>): void => {
+      if (headers["grpc-status"] !== undefined) told = errorOfTrailers(headers);
+    };
+    stream.on("response", note);
+    stream.on("trailers", note);
+    stream.on("error", this.#note);
+    await new Promise<void>((resolve) => stream.once("close", () => resolve()));
+    if (told !== undefined) return told;
+    return this.#isOpen || this.#isUnreadable ? cutOff() : connectionLost();
+  }
+
+  readonly #note = (error: Error): void => {
+    this.#isUnreadable ||= "code" in error && error.code === "ERR_HTTP2_ERROR";
+  };
+
+  #open(path: string, headers: Readonly<Record<string, string>>): ClientHttp2Stream {
+    return this.#session.request({
+      ":method": "POST",
+      ":path": path,
+      "content-type": "application/grpc",
+      te: "trailers",
+      "user-agent": "sealmount",
+      ...headers,
+    });
+  }
+}
+
+async function throwIfFailed(ended: Promise<RpcError | DockerError | null>): Promise<void> {
+  const error = await ended;
+  if (error !== null) throw error;
+}
+
+async function reasonOf(
+  error: unknown,
+  ended: Promise<RpcError | DockerError | null>,
+): Promise<unknown> {
+  if (error instanceof DockerError || error instanceof RpcError) return error;
+  // a fault of the stream itself: what the engine said of the call explains it better
+  return (await ended) ?? error;
+}
+
+function connectionLost(): DockerError {
+  return new DockerError("DOCKER_SESSION_LOST", "the engine closed the build's connection", {
+    hint: "look at the engine's log, then build again",
+  });
+}
+
+/** Cuts a byte stream into its messages. */
+async function* split(stream: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  let waiting: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of stream) {
+    waiting.push(chunk);
+    size += chunk.length;
+    while (size >= PREFIX_BYTES) {
+      const bytes = joined(waiting);
+      const end = PREFIX_BYTES + lengthOf(bytes);
+      waiting = [bytes];
+      if (size < end) break;
+      yield bytes.subarray(PREFIX_BYTES, end);
+      waiting = [bytes.subarray(end)];
+      size -= end;
+    }
+  }
+  if (size > 0) throw new RpcError(13, "the engine's answer is cut off");
+}
+
+function joined(chunks: readonly Buffer[]): Buffer {
+  const [only, ...more] = chunks;
+  return only !== undefined && more.length === 0 ? only : Buffer.concat(chunks);
+}
+
+function lengthOf(bytes: Buffer): number {
+  const length = bytes.readUInt32BE(1);
+  if (bytes.readUInt8(0) !== 0) throw new RpcError(12, "the engine's answer is compressed");
+  if (length > MAX_MESSAGE_BYTES) throw new RpcError(8, `an answer of ${length} bytes is too long`);
+  return length;
+}
