@@ -80,7 +80,7 @@ describe("architecture", () => {
       ]),
     );
     expect(homes).toEqual({
-      dockerode: ["docker/engine.ts"],
+      dockerode: ["docker/modem-wire.ts"],
       "libsodium-wrappers": ["crypto/sodium.ts"],
     });
     expect(files.filter((file) => staticHeavyImport(read(file)))).toEqual([]);

@@ -1,6 +1,6 @@
 /** A session for people who send `POST /build` themselves, with dockerode. */
 import { Engine } from "../docker/engine.ts";
-import type { Modem } from "../docker/transport.ts";
+import type { Modem } from "../docker/modem-wire.ts";
 import { openSession, type Session, type SessionServices } from "../session/session.ts";
 
 /** What is needed of dockerode's `Docker`. */

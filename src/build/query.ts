@@ -1,5 +1,5 @@
 /** The query of `POST /build`, for engines that refuse `/grpc`: the flags that it can carry. Pure. */
-import type { Query } from "../docker/transport.ts";
+import type { Query } from "../docker/wire.ts";
 import { readCaches } from "./caches.ts";
 import { readSize, readUlimit } from "./flag-values.ts";
 import type { BuildRequest } from "./options.ts";

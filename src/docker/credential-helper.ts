@@ -3,8 +3,6 @@
  *
  * @see https://github.com/docker/docker-credential-helpers#development
  */
-import { spawn } from "node:child_process";
-
 import { DockerError, InterruptedError } from "../errors.ts";
 import { Secret } from "../secret/secret.ts";
 import { errnoOf } from "./errno.ts";
@@ -59,6 +57,7 @@ async function ask(
   o: { readonly env: Env; readonly signal?: AbortSignal | undefined },
 ): Promise<{ readonly code: number | null; readonly stdout: Buffer }> {
   if (o.signal?.aborted === true) throw new InterruptedError();
+  const { spawn } = await import("node:child_process");
   return new Promise((resolve, reject) => {
     const child = spawn(program, ["get"], { env: { ...o.env }, stdio: ["pipe", "pipe", "ignore"] });
     const chunks: Buffer[] = [];

@@ -8,7 +8,7 @@ import { escapeControl } from "./errors.ts";
 
 type Env = Readonly<Record<string, string | undefined>>;
 
-/** What dockerode needs to dial; a subset of its own options. */
+/** What it takes to dial. */
 export interface DockerOptions {
   readonly socketPath?: string;
   readonly protocol?: "http" | "https" | "ssh";
@@ -18,7 +18,9 @@ export interface DockerOptions {
   readonly ca?: Buffer;
   readonly cert?: Buffer;
   readonly key?: Buffer;
-  readonly sshOptions?: { readonly agent: string | undefined };
+  /** Of `ssh`: the environment of the program, and the engine's socket if it is not the usual one. */
+  readonly env?: Env;
+  readonly remoteSocket?: string;
   /** False only where the user switched verification off, as a docker context can. */
   readonly rejectUnauthorized?: boolean;
 }
@@ -93,19 +95,46 @@ function badHost(host: string): UsageError {
 function tcpOptions(url: URL, tls: TlsFiles): DockerOptions {
   const secure = url.protocol === "https:" || tls.rejectUnauthorized !== undefined;
   const port = url.port === "" ? (secure ? 2376 : 2375) : Number(url.port);
-  // an IPv6 host is written in brackets, sockets want it without
-  const host = url.hostname.replace(/^\[(.*)\]$/, "$1");
+  const host = unbracketed(url.hostname);
   return { protocol: secure ? "https" : "http", host, port, ...(secure ? tls : {}) };
 }
 
+/** As docker's own client: no password, and nothing that `ssh` would take for an option. */
 function sshOptions(url: URL, env: Env): DockerOptions {
+  const username = decoded(url.username);
+  const host = unbracketed(url.hostname);
+  const isOption = [username, host].some((word) => word.startsWith("-"));
+  if (isOption || url.password !== "" || url.search !== "" || url.hash !== "")
+    throw badHost(`ssh://${url.host}`);
+  const path = decoded(url.pathname);
   return {
     protocol: "ssh",
-    host: url.hostname,
-    port: url.port === "" ? 22 : Number(url.port),
-    ...(url.username === "" ? {} : { username: decodeURIComponent(url.username) }),
-    sshOptions: { agent: env["SSH_AUTH_SOCK"] },
+    host,
+    ...(url.port !== "" && { port: Number(url.port) }),
+    ...(username !== "" && { username }),
+    ...(path !== "" && path !== "/" && { remoteSocket: path }),
+    env: withoutOurs(env),
   };
+}
+
+/** The program gets nothing of ours: least of all a private key, which it may send along (SendEnv). */
+function withoutOurs(env: Env): Env {
+  return Object.fromEntries(
+    Object.entries(env).filter(([name]) => !name.toUpperCase().startsWith("SEALMOUNT_")),
+  );
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw badHost(text);
+  }
+}
+
+/** An IPv6 host is written in brackets, sockets and ssh want it without. */
+function unbracketed(host: string): string {
+  return host.replace(/^\[(.*)\]$/, "$1");
 }
 
 /** As docker does: DOCKER_TLS_VERIFY checks the server, DOCKER_TLS alone only encrypts. */

@@ -1,14 +1,16 @@
-/** The Engine API, thin and typed. The only file that imports dockerode, and only when used. */
+/** The Engine API, thin and typed. */
 import type { IncomingMessage } from "node:http";
 import type { Duplex, Readable } from "node:stream";
 
 import { DockerError } from "../errors.ts";
 import { jsonBody, rawBody } from "./body.ts";
+import { wireTo } from "./dial.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { escapeControl, fromRequest, statusOf } from "./errors.ts";
 import { parseJson } from "./json.ts";
+import { ModemWire, type Modem } from "./modem-wire.ts";
 import { container, image } from "./paths.ts";
-import { modemOptions, Transport, type Call, type Modem, type Query } from "./transport.ts";
+import { Transport, type Call } from "./transport.ts";
 import type {
   AttachOptions,
   ContainerInspect,
@@ -21,9 +23,12 @@ import type {
   VolumeLine,
 } from "./types.ts";
 import { versionOf } from "./version.ts";
+import type { Query, Wire } from "./wire.ts";
 
 /** A host that swallows packets would otherwise hang the first call for minutes. */
 const CONNECT_TIMEOUT_MS = 15_000;
+/** `ssh` gives up by itself after 30 s, and says why. */
+const SSH_TIMEOUT_MS = 40_000;
 
 /** Options of one call besides method and path. */
 export interface RequestOptions {
@@ -57,7 +62,7 @@ export class Engine {
     endpoint: Endpoint,
     o: { readonly signal?: AbortSignal | undefined } = {},
   ): Promise<Engine> {
-    return Engine.over(await modemOf(endpoint), endpoint, o);
+    return Engine.#contact(await wireTo(endpoint), endpoint, o);
   }
 
   /** The same by a modem that is there already: dockerode's `docker.modem`. Throws as `connect`. */
@@ -66,18 +71,24 @@ export class Engine {
     endpoint: Endpoint,
     o: { readonly signal?: AbortSignal | undefined } = {},
   ): Promise<Engine> {
-    const transport = new Transport(modem, endpoint, "");
-    const timeout = AbortSignal.timeout(CONNECT_TIMEOUT_MS);
+    return Engine.#contact(new ModemWire(modem), endpoint, o);
+  }
+
+  static async #contact(
+    wire: Wire,
+    endpoint: Endpoint,
+    o: { readonly signal?: AbortSignal | undefined },
+  ): Promise<Engine> {
+    const transport = new Transport(wire, endpoint, "");
+    const limit = endpoint.options.protocol === "ssh" ? SSH_TIMEOUT_MS : CONNECT_TIMEOUT_MS;
+    const timeout = AbortSignal.timeout(limit);
     const signal = o.signal === undefined ? timeout : AbortSignal.any([o.signal, timeout]);
     try {
       const version = await versionOf(transport, signal);
       return new Engine(endpoint, version, transport.withPrefix(`/v${version.api}`));
     } catch (error) {
       if (!timeout.aborted || o.signal?.aborted === true) throw error;
-      throw fromRequest(
-        new Error(`no answer within ${CONNECT_TIMEOUT_MS / 1000} s`),
-        endpoint.host,
-      );
+      throw fromRequest(new Error(`no answer within ${limit / 1000} s`), endpoint.host);
     }
   }
 
@@ -256,17 +267,6 @@ export class Engine {
       query,
     });
     return answer.Volumes ?? [];
-  }
-}
-
-/** dockerode costs about 240 ms of CPU to load, so not before an engine is needed. */
-async function modemOf(endpoint: Endpoint): Promise<Modem> {
-  const { default: Docker } = await import("dockerode");
-  try {
-    return new Docker(modemOptions(endpoint.options)).modem;
-  } catch (error) {
-    // docker-modem reads DOCKER_HOST and its certificates even when it is given a host
-    throw fromRequest(error, endpoint.host);
   }
 }
 

@@ -1,24 +1,14 @@
-/**
- * One HTTP call to the engine through docker-modem, dockerode's transport. Its own conveniences
- * stay unused: it copies bodies into the URL, buffers answers into a debug log, and reads the
- * environment behind our back. So every call names its path, query and body apart (`_query`,
- * `file`) and takes the raw response.
- */
-import { IncomingMessage } from "node:http";
-import { Agent } from "node:https";
+/** One HTTP call to the engine: its errors in our words, and an answer that is checked. */
+import type { IncomingMessage } from "node:http";
 import { addAbortSignal, Duplex } from "node:stream";
 
-import type { DockerOptions, Endpoint } from "./endpoint.ts";
+import type { Endpoint } from "./endpoint.ts";
 import { fromRequest, refused } from "./errors.ts";
 import { parseJson } from "./json.ts";
+import type { Query, Wire, WireRequest } from "./wire.ts";
 
 /** Largest JSON answer that is read into memory, in bytes. */
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
-
-/** Values of a query; arrays repeat their key, undefined ones are left out. */
-export type Query = Readonly<
-  Record<string, string | number | boolean | readonly string[] | undefined>
->;
 
 /** One request. */
 export interface Call {
@@ -31,53 +21,22 @@ export interface Call {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** The one method of docker-modem that is used. */
-export interface Modem {
-  dial(options: object, done: (error: Error | null, result: unknown) => void): void;
-}
-
-/**
- * Options for the modem. Every key that it would otherwise take from `DOCKER_HOST` and its
- * relatives is set, so that an explicit endpoint never mixes with the environment.
- */
-export function modemOptions(options: DockerOptions): Record<string, unknown> {
-  const agent =
-    options.rejectUnauthorized === false
-      ? new Agent({ ...pemOf(options), rejectUnauthorized: false })
-      : undefined;
-  return {
-    socketPath: options.socketPath,
-    protocol: options.protocol ?? "http",
-    host: options.host,
-    port: options.port,
-    pathPrefix: "/",
-    username: options.username,
-    ca: options.ca,
-    cert: options.cert,
-    key: options.key,
-    timeout: undefined,
-    version: undefined,
-    agent,
-    sshOptions: options.sshOptions ?? {},
-  };
-}
-
 /** Requests to one engine, all under one API version prefix. */
 export class Transport {
-  readonly #modem: Modem;
+  readonly #wire: Wire;
   readonly #endpoint: Endpoint;
   readonly #prefix: string;
 
   /** @param prefix - `/v1.45`, or empty before the version is negotiated */
-  constructor(modem: Modem, endpoint: Endpoint, prefix: string) {
-    this.#modem = modem;
+  constructor(wire: Wire, endpoint: Endpoint, prefix: string) {
+    this.#wire = wire;
     this.#endpoint = endpoint;
     this.#prefix = prefix;
   }
 
   /** Same engine, other version prefix. */
   withPrefix(prefix: string): Transport {
-    return new Transport(this.#modem, this.#endpoint, prefix);
+    return new Transport(this.#wire, this.#endpoint, prefix);
   }
 
   /**
@@ -87,7 +46,8 @@ export class Transport {
    * @throws {@link InterruptedError} when the signal fired
    */
   async send(call: Call): Promise<IncomingMessage> {
-    const response = answerOf(await this.#dial(call, { isStream: true }));
+    const response = await this.#exchange({ ...call, headers: call.headers ?? {}, upgrade: false });
+    if (response instanceof Duplex) throw notAsked(response);
     if (call.signal !== undefined) addAbortSignal(call.signal, response);
     return this.#checked(call, response);
   }
@@ -105,11 +65,10 @@ export class Transport {
       Connection: "Upgrade",
       Upgrade: protocol,
     };
-    const upgraded = { ...call, headers, body: Buffer.alloc(0) };
-    const answer = await this.#dial(upgraded, { isStream: true, hijack: true });
-    // an IncomingMessage has no write side: the engine answered instead of upgrading
+    const upgraded = { ...call, headers, body: Buffer.alloc(0), upgrade: true };
+    const answer = await this.#exchange(upgraded);
     if (answer instanceof Duplex) return answer;
-    await this.#checked(call, answerOf(answer));
+    await this.#checked(call, answer);
     throw refused({
       call: callName(call),
       status: 200,
@@ -117,27 +76,11 @@ export class Transport {
     });
   }
 
-  async #dial(call: Call, flags: object): Promise<unknown> {
-    const query = presentValues(call.query);
-    const options = {
-      ...flags,
-      method: call.method,
-      path: this.#prefix + call.path + (query === undefined ? "" : "?"),
-      headers: { ...call.headers },
-      ...(query === undefined ? {} : { options: { _query: query, _body: {} } }),
-      ...(call.body === undefined ? {} : { file: call.body }),
-      ...(call.signal === undefined ? {} : { abortSignal: call.signal }),
-      // every status is handed to us: its own error texts would quote the answer unescaped
-      statusCodes: ANY_STATUS,
-    };
+  async #exchange(request: WireRequest): Promise<IncomingMessage | Duplex> {
     try {
-      return await new Promise((resolve, reject) => {
-        this.#modem.dial(options, (error, result) =>
-          error === null ? resolve(result) : reject(error),
-        );
-      });
+      return await this.#wire.exchange({ ...request, path: this.#prefix + request.path });
     } catch (error) {
-      throw fromRequest(error, this.#endpoint.host, call.signal);
+      throw fromRequest(error, this.#endpoint.host, request.signal);
     }
   }
 
@@ -165,21 +108,9 @@ export class Transport {
   }
 }
 
-const ANY_STATUS: object = new Proxy({}, { get: () => true });
-
-function answerOf(answer: unknown): IncomingMessage {
-  if (answer instanceof IncomingMessage) return answer;
-  throw new TypeError("docker-modem gave no response");
-}
-
-function pemOf(options: DockerOptions): Pick<DockerOptions, "ca" | "cert" | "key"> {
-  const { ca, cert, key } = options;
-  return { ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) };
-}
-
-function presentValues(query: Query | undefined): Record<string, unknown> | undefined {
-  const entries = Object.entries(query ?? {}).filter(([, value]) => value !== undefined);
-  return entries.length === 0 ? undefined : Object.fromEntries(entries);
+function notAsked(connection: Duplex): Error {
+  connection.destroy();
+  return new TypeError("a connection was upgraded that should not be");
 }
 
 function callName(call: Call): string {

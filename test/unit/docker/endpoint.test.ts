@@ -34,17 +34,16 @@ describe("hosts", () => {
     ["10.0.0.2:99", false, { protocol: "http", host: "10.0.0.2", port: 99 }],
     ["tcp://[::1]:99", false, { protocol: "http", host: "::1", port: 99 }],
     ["https://e.example", false, { protocol: "https", host: "e.example", port: 2376 }],
-    [
-      "ssh://me@box:2222",
-      false,
-      { protocol: "ssh", host: "box", port: 2222, username: "me", sshOptions: { agent: "/agent" } },
-    ],
+    ["ssh://me@box:2222", false, { protocol: "ssh", host: "box", port: 2222, username: "me" }],
   ])("%s", async (host, local, options) => {
-    const env = { SSH_AUTH_SOCK: "/agent" };
-    const expected = { host, local, options };
-    expect(await resolveEndpoint({ host, env, home: world.home })).toEqual(expected);
-    const byVariable = { ...env, DOCKER_HOST: host };
-    expect(await resolveEndpoint({ env: byVariable, home: world.home })).toEqual(expected);
+    const given = { SSH_AUTH_SOCK: "/agent" };
+    for (const env of [given, { ...given, DOCKER_HOST: host }]) {
+      const by = env === given ? { host } : {};
+      // the ssh program gets the environment
+      const wanted = host.startsWith("ssh:") ? { ...options, env } : options;
+      const expected = { host, local, options: wanted };
+      expect(await resolveEndpoint({ ...by, env, home: world.home })).toEqual(expected);
+    }
   });
 
   it.each(["ftp://x", "unix://", "tcp://", "::"])("refuses %j", async (host) => {
