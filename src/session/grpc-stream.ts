@@ -2,11 +2,8 @@
 import { once } from "node:events";
 import type { ServerHttp2Stream } from "node:http2";
 
-import { ByteQueue } from "./byte-queue.ts";
+import { FrameReader } from "./frames.ts";
 import { encodeMessage, frameOf, GRPC_STATUS, GrpcError, type GrpcCall } from "./grpc.ts";
-
-/** Flag byte and 32-bit length before every message. */
-const PREFIX_BYTES = 5;
 
 /**
  * The messages of a call, until the engine has no more to send.
@@ -18,15 +15,9 @@ export async function* readMessages(
   stream: ServerHttp2Stream,
   maxBytes: number,
 ): AsyncGenerator<Buffer> {
-  const queue = new ByteQueue();
-  for await (const chunk of chunksOf(stream)) {
-    queue.push(chunk);
-    for (let next = takeMessage(queue, maxBytes); next !== null;) {
-      yield next;
-      next = takeMessage(queue, maxBytes);
-    }
-  }
-  if (queue.length > 0 || stream.aborted) throw cutOff();
+  const frames = new FrameReader(maxBytes);
+  for await (const chunk of chunksOf(stream)) yield* frames.push(chunk);
+  if (frames.isHalfway || stream.aborted) throw cutOff();
 }
 
 async function* chunksOf(stream: ServerHttp2Stream): AsyncGenerator<Buffer> {
@@ -40,24 +31,6 @@ async function* chunksOf(stream: ServerHttp2Stream): AsyncGenerator<Buffer> {
 
 function cutOff(): GrpcError {
   return new GrpcError(GRPC_STATUS.invalidArgument, "the call was cut off");
-}
-
-function takeMessage(queue: ByteQueue, maxBytes: number): Buffer | null {
-  const prefix = queue.peek(PREFIX_BYTES);
-  if (prefix === null) return null;
-  const length = prefix.readUInt32BE(1);
-  if (prefix.readUInt8(0) !== 0) {
-    throw new GrpcError(GRPC_STATUS.unimplemented, "compressed messages are not supported");
-  }
-  if (length > maxBytes) {
-    throw new GrpcError(
-      GRPC_STATUS.resourceExhausted,
-      `a message has ${length} bytes, the limit is ${maxBytes}`,
-    );
-  }
-  if (queue.length < PREFIX_BYTES + length) return null;
-  queue.take(PREFIX_BYTES);
-  return queue.take(length);
 }
 
 /** The answering side of a call. */

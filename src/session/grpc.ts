@@ -6,28 +6,10 @@
  */
 import type { ServerHttp2Stream } from "node:http2";
 
-/** The status codes that sealmount sends or understands. */
-export const GRPC_STATUS = {
-  ok: 0,
-  unknown: 2,
-  invalidArgument: 3,
-  notFound: 5,
-  resourceExhausted: 8,
-  failedPrecondition: 9,
-  unimplemented: 12,
-  internal: 13,
-} as const;
+import { FrameReader, PREFIX_BYTES } from "./frames.ts";
+import { GRPC_STATUS, GrpcError } from "./grpc-status.ts";
 
-/** A call's outcome other than OK. The message travels to the engine and into its build log. */
-export class GrpcError extends Error {
-  readonly status: number;
-
-  /** @param message - for the build log: no secret, no path, no key */
-  constructor(status: number, message: string) {
-    super(message);
-    this.status = status;
-  }
-}
+export { GRPC_STATUS, GrpcError } from "./grpc-status.ts";
 
 /** One call: the stream, and its headers in wire order (name, value, name, value …). */
 export interface GrpcCall {
@@ -41,8 +23,6 @@ export type GrpcMethod = (call: GrpcCall) => Promise<void>;
 /** Methods of one service by their full path, such as `/grpc.health.v1.Health/Check`. */
 export type GrpcService = ReadonlyMap<string, GrpcMethod>;
 
-/** Flag byte and 32-bit length before every message. */
-const PREFIX_BYTES = 5;
 /** Requests carry an id or a host name; more than this is not for us. */
 const MAX_REQUEST_BYTES = 64 * 1024;
 
@@ -128,27 +108,14 @@ async function sendFrame(stream: ServerHttp2Stream, frame: Buffer): Promise<void
  * @throws {@link GrpcError} for a cut-off, compressed or over-long message
  */
 async function readMessage(stream: ServerHttp2Stream): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let size = 0;
+  const frames = new FrameReader(MAX_REQUEST_BYTES);
+  const messages: Buffer[] = [];
   // a request that is refused half-way must still be answered
   for await (const chunk of stream.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > MAX_REQUEST_BYTES + PREFIX_BYTES) throw tooLong(size);
-    chunks.push(chunk);
+    messages.push(...frames.push(chunk));
+    if (messages.length > 1) break;
   }
-  const bytes = Buffer.concat(chunks);
-  if (bytes.length < PREFIX_BYTES || bytes.readUInt32BE(1) !== bytes.length - PREFIX_BYTES) {
-    throw new GrpcError(GRPC_STATUS.invalidArgument, "the request is not one whole message");
-  }
-  if (bytes.readUInt8(0) !== 0) {
-    throw new GrpcError(GRPC_STATUS.unimplemented, "compressed messages are not supported");
-  }
-  return bytes.subarray(PREFIX_BYTES);
-}
-
-function tooLong(size: number): GrpcError {
-  return new GrpcError(
-    GRPC_STATUS.resourceExhausted,
-    `the request has ${size} bytes or more, the limit is ${MAX_REQUEST_BYTES}`,
-  );
+  const [message] = messages;
+  if (message !== undefined && messages.length === 1 && !frames.isHalfway) return message;
+  throw new GrpcError(GRPC_STATUS.invalidArgument, "the request is not one whole message");
 }

@@ -29,6 +29,8 @@ export function serveGrpc(connection: Duplex, services: readonly GrpcService[]):
   const methods: GrpcService = new Map(services.flatMap((service) => [...service]));
   const session = performServerHandshake(connection, {
     maxHeaderListPairs: MAX_HEADER_PAIRS,
+    // a pattern may begin or end with a blank: `COPY ["odd ", "/"]`
+    strictFieldWhitespaceValidation: false,
     settings: { maxHeaderListSize: MAX_HEADER_BYTES },
   });
   let closing = false;

@@ -44,24 +44,19 @@ export interface SyncOptions {
 export async function syncBuild(o: SyncOptions): Promise<SyncBuild> {
   const engine = await theEngine();
   const failures: Error[] = [];
-  const files = new Map<string, number>();
-  const bytes = new Map<string, number>();
   const dir = { root: o.context };
-  const fileSync = fileSyncService(
-    o.dirs ??
-      new Map([
-        ["context", dir],
-        ["dockerfile", dir],
-      ]),
-    {
-      onFailure: (error) => failures.push(error),
-      onProgress: (sent) => {
-        if (!sent.done) return;
-        files.set(sent.dir, (files.get(sent.dir) ?? 0) + sent.files);
-        bytes.set(sent.dir, (bytes.get(sent.dir) ?? 0) + sent.bytes);
-      },
+  const dirs = o.dirs ?? new Map(["context", "dockerfile"].map((name) => [name, dir]));
+  const files = new Map([...dirs.keys()].map((name) => [name, 0]));
+  const bytes = new Map(files);
+  const fileSync = fileSyncService(dirs, {
+    onFailure: (error) => failures.push(error),
+    inspector: {
+      open: (name) => ({
+        write: (chunk) => void bytes.set(name, (bytes.get(name) ?? 0) + chunk.length),
+        end: () => void files.set(name, (files.get(name) ?? 0) + 1),
+      }),
     },
-  );
+  });
   const session = await openSession(engine, {
     secrets: { get: async () => null },
     services: [o.onRequest === undefined ? fileSync : watched(fileSync, o.onRequest)],

@@ -3,11 +3,10 @@ import { connect, constants, type ClientHttp2Session, type ClientHttp2Stream } f
 import type { Duplex } from "node:stream";
 
 import { DockerError } from "../../errors.ts";
-import { frameOf } from "../grpc.ts";
+import { FrameReader } from "../frames.ts";
+import { frameOf, GrpcError } from "../grpc.ts";
 import { cutOff, errorOfTrailers, RpcError } from "./rpc-error.ts";
 
-/** Flag byte and 32-bit length before every message. */
-const PREFIX_BYTES = 5;
 /** Largest answer that is taken: progress messages have some kilobytes. */
 const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
 /** Of one header list. A single header is limited by nghttp2: see {@link LONGEST_HEADER}. */
@@ -148,32 +147,16 @@ function connectionLost(): DockerError {
 
 /** Cuts a byte stream into its messages. */
 async function* split(stream: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-  let waiting: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of stream) {
-    waiting.push(chunk);
-    size += chunk.length;
-    while (size >= PREFIX_BYTES) {
-      const bytes = joined(waiting);
-      const end = PREFIX_BYTES + lengthOf(bytes);
-      waiting = [bytes];
-      if (size < end) break;
-      yield bytes.subarray(PREFIX_BYTES, end);
-      waiting = [bytes.subarray(end)];
-      size -= end;
-    }
+  const frames = new FrameReader(MAX_MESSAGE_BYTES);
+  for await (const piece of stream) yield* framesOf(frames, piece);
+  if (frames.isHalfway) throw new RpcError(13, "the engine's answer is cut off");
+}
+
+function framesOf(frames: FrameReader, piece: Buffer): readonly Buffer[] {
+  try {
+    return frames.push(piece);
+  } catch (error) {
+    if (!(error instanceof GrpcError)) throw error;
+    throw new RpcError(error.status, `the engine's answer can't be read: ${error.message}`);
   }
-  if (size > 0) throw new RpcError(13, "the engine's answer is cut off");
-}
-
-function joined(chunks: readonly Buffer[]): Buffer {
-  const [only, ...more] = chunks;
-  return only !== undefined && more.length === 0 ? only : Buffer.concat(chunks);
-}
-
-function lengthOf(bytes: Buffer): number {
-  const length = bytes.readUInt32BE(1);
-  if (bytes.readUInt8(0) !== 0) throw new RpcError(12, "the engine's answer is compressed");
-  if (length > MAX_MESSAGE_BYTES) throw new RpcError(8, `an answer of ${length} bytes is too long`);
-  return length;
 }

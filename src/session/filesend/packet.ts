@@ -1,4 +1,5 @@
 /** `fsutil.types.Packet`, as the receiver of a folder needs it. */
+import { GO_MODE, hasMode, PACKET } from "../fsutil.ts";
 import { bytesOf, numberOf, readFields, textOf, writeFields } from "../protobuf.ts";
 
 /** An entry of the folder that is sent. */
@@ -24,39 +25,33 @@ export type Packet =
   | { readonly type: "error" }
   | { readonly type: "unknown" };
 
-const STAT = 0;
-const REQ = 1;
-const DATA = 2;
-const FIN = 3;
-const ERR = 4;
-
-/** Go's FileMode, which is not st_mode (golang, io/fs). */
-const GO_DIR = 2 ** 31;
-const GO_SYMLINK = 2 ** 27;
-/** Directory, symlink, device, named pipe, socket, character device, irregular. */
-const GO_TYPE = 0x8f28_0000;
-const GO_SETUID = 2 ** 23;
-const GO_SETGID = 2 ** 22;
-const GO_STICKY = 2 ** 20;
+/** Every type that is neither a folder nor a link: what is no file. */
+const OTHER_TYPES = [
+  GO_MODE.device,
+  GO_MODE.namedPipe,
+  GO_MODE.socket,
+  GO_MODE.characterDevice,
+  GO_MODE.irregular,
+] as const;
 
 /** Reads a packet. @throws WireError */
 export function readPacket(message: Buffer): Packet {
   const fields = new Map<number, number | Buffer>();
   for (const { number, value } of readFields(message)) fields.set(number, value);
   const stat = fields.get(2);
-  switch (numberOf(fields.get(1) ?? STAT)) {
-    case STAT:
+  switch (numberOf(fields.get(1) ?? PACKET.stat)) {
+    case PACKET.stat:
       if (stat === undefined) return { type: "end-of-stats" };
       return { type: "stat", stat: readStat(bytesOf(stat)) };
-    case DATA:
+    case PACKET.data:
       return {
         type: "data",
         id: numberOf(fields.get(3) ?? 0),
         data: bytesOf(fields.get(4) ?? 0),
       };
-    case FIN:
+    case PACKET.end:
       return { type: "fin" };
-    case ERR:
+    case PACKET.error:
       return { type: "error" };
     default:
       return { type: "unknown" };
@@ -66,20 +61,20 @@ export function readPacket(message: Buffer): Packet {
 /** Asks for the bytes of an entry, by its place in the sequence of stats. */
 export function writeRequest(id: number): Buffer {
   return writeFields([
-    [1, REQ],
+    [1, PACKET.request],
     [3, id],
   ]);
 }
 
 /** Says that everything has come. */
 export function writeFin(): Buffer {
-  return writeFields([[1, FIN]]);
+  return writeFields([[1, PACKET.end]]);
 }
 
 /** Says that this side gives up. The text goes into the engine's log. */
 export function writeError(text: string): Buffer {
   return writeFields([
-    [1, ERR],
+    [1, PACKET.error],
     [4, text],
   ]);
 }
@@ -99,18 +94,15 @@ function readStat(bytes: Buffer): Stat {
 }
 
 function permissionsOf(mode: number): number {
-  const special = [GO_SETUID, GO_SETGID, GO_STICKY].map((bit) => (has(mode, bit) ? 1 : 0));
+  const special = [GO_MODE.setuid, GO_MODE.setgid, GO_MODE.sticky].map((bit) =>
+    hasMode(mode, bit) ? 1 : 0,
+  );
   const [setuid = 0, setgid = 0, sticky = 0] = special;
   return setuid * 0o4000 + setgid * 0o2000 + sticky * 0o1000 + (mode % 0o1000);
 }
 
 function kindOf(mode: number): Stat["kind"] {
-  if (has(mode, GO_DIR)) return "dir";
-  if (has(mode, GO_SYMLINK)) return "symlink";
-  return (mode & GO_TYPE) === 0 ? "file" : "other";
-}
-
-/** By division: bit operators read 2^31 as a sign. */
-function has(mode: number, bit: number): boolean {
-  return Math.floor(mode / bit) % 2 === 1;
+  if (hasMode(mode, GO_MODE.folder)) return "dir";
+  if (hasMode(mode, GO_MODE.link)) return "symlink";
+  return OTHER_TYPES.some((bit) => hasMode(mode, bit)) ? "other" : "file";
 }

@@ -43,6 +43,8 @@ export function tarFile(path: string): OutputTarget {
       },
       async discard() {
         stream.destroy();
+        // it may still be opening the file, which would then come after its removal
+        await finished(stream).catch(() => undefined);
         await rm(temporary, { force: true });
       },
     };

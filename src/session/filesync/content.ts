@@ -18,7 +18,7 @@ export class OpenFile implements Disposable {
   readonly #file: Announced;
   readonly #fd: number;
 
-  /** @throws {@link BuildError} BUILD_CONTEXT when it is gone, unreadable or another */
+  /** @throws {@link BuildError} BUILD_CONTEXT when it is gone, unreadable or a link */
   constructor(root: string, file: Announced) {
     this.#file = file;
     try {
@@ -26,24 +26,22 @@ export class OpenFile implements Disposable {
     } catch (error) {
       throw faultOf(file.path, error);
     }
-    try {
-      this.check();
-    } catch (error) {
-      closeSync(this.#fd);
-      throw error;
-    }
   }
 
   /** Fills a part of a buffer. @throws {@link BuildError} BUILD_CONTEXT when the file ends early */
   read(buffer: Buffer, at: number, length: number): void {
     for (let done = 0; done < length;) {
       const read = this.#readSome(buffer, at + done, length - done);
-      if (read === 0) throw changed(this.#file.path, "shrank");
+      if (read === 0) throw this.#fault(changed(this.#file.path, "shrank"));
       done += read;
     }
   }
 
-  /** @throws {@link BuildError} BUILD_CONTEXT when it was written to since it was announced */
+  /**
+   * Call it before what was read is sent, once at least: costs as much as reading a small file.
+   *
+   * @throws {@link BuildError} BUILD_CONTEXT when it is another, or was written to since it was announced
+   */
   check(): void {
     const { path, size, mtimeNs } = this.#file;
     const now = fstatSync(this.#fd, { bigint: true });
@@ -60,8 +58,20 @@ export class OpenFile implements Disposable {
     try {
       return readSync(this.#fd, buffer, at, length, null);
     } catch (error) {
-      throw unreadable(this.#file.path, error);
+      // a folder in its place, maybe
+      this.check();
+      throw this.#fault(unreadable(this.#file.path, error));
     }
+  }
+
+  /** What stands where the file was, such as a pipe, fails in its own ways: that it does is the reason. */
+  #fault(otherwise: Error): Error {
+    try {
+      this.check();
+    } catch (reason) {
+      return reason instanceof Error ? reason : otherwise;
+    }
+    return otherwise;
   }
 }
 

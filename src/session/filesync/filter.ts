@@ -25,6 +25,11 @@ export interface FilterVerdict {
   readonly match: FolderMatch;
 }
 
+const ALL: FilterVerdict = {
+  sent: true,
+  enter: true,
+  match: { includes: undefined, excludes: undefined },
+};
 const NOTHING: FilterVerdict = {
   sent: false,
   enter: false,
@@ -36,6 +41,7 @@ export class Filter {
   readonly #includes: PatternMatcher | null;
   readonly #excludes: PatternMatcher | null;
   readonly #only: readonly string[] | null;
+  readonly #hasNoPatterns: boolean;
 
   /**
    * @param root - absolute; links are looked at there to resolve `followPaths` and `only`
@@ -47,6 +53,7 @@ export class Filter {
     this.#includes = matcher(includedBy(root, includes, followPaths), "include");
     this.#excludes = matcher(excludes ?? null, "exclude");
     this.#only = only === undefined ? null : allowed(root, only);
+    this.#hasNoPatterns = this.#includes === null && this.#excludes === null;
   }
 
   /**
@@ -56,6 +63,7 @@ export class Filter {
   verdict(path: string, parent: FolderMatch | undefined): FilterVerdict {
     const place = this.#place(path);
     if (place === "outside") return NOTHING;
+    if (this.#hasNoPatterns && place === "inside") return ALL;
     const included = include(this.#includes, path, parent?.includes);
     const excluded = exclude(this.#excludes, path, parent?.excludes);
     return {

@@ -1,4 +1,5 @@
 /** One ignore pattern: Go's path cleaning, and the way moby/patternmatcher turns it into a test. */
+import { goRegExp } from "./go-regexp.ts";
 
 /** True when a clean relative path matches. */
 export type PathTest = (path: string) => boolean;
@@ -25,6 +26,14 @@ export function cleanPath(path: string): string {
   return joined === "" ? "." : joined;
 }
 
+/** Go's `strings.TrimSpace`: `trim()` would take U+FEFF, and leave U+0085. */
+export function trimSpace(text: string): string {
+  return text.replace(OUTER_SPACE, "");
+}
+
+const SPACES = String.raw`[\t-\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+`;
+const OUTER_SPACE = new RegExp(`^${SPACES}|${SPACES}$`, "g");
+
 /**
  * Compiles a cleaned pattern. Upstream compares literally where it can, which also keeps thousands
  * of plain patterns fast; so do we.
@@ -34,8 +43,7 @@ export function cleanPath(path: string): string {
  */
 export function compilePattern(pattern: string): CompiledPattern | null {
   if (!wellFormed(pattern)) return null;
-  const { source, kind, broken } = translate(pattern);
-  if (broken) return null;
+  const { source, kind } = translate(pattern);
   const test = testFor(kind, pattern, source);
   return test === null ? null : { exact: kind === "exact", test };
 }
@@ -59,185 +67,70 @@ type Kind = "exact" | "prefix" | "suffix" | "expression";
  * thousands of patterns about ten times as fast.
  */
 function testOf(source: string, pattern: string): PathTest | null {
+  const expression = goRegExp(`^${source}$`);
+  if (expression === null) return null;
+  // either of two, a repetition, an end that is none
+  if (/[|{]|\\$/.test(pattern)) return (path) => expression.test(path);
   const head = /^[^*?[\]\\^]*/.exec(pattern)?.[0] ?? "";
-  // the slash of a final `**/name` may stand for no folder at all
   const end = /^(?:\\[^]|[^\\])*?([^*?[\]\\^]*)$/.exec(pattern)?.[1] ?? "";
+  // the slash of a final `**/name` may stand for no folder at all
   const tail = end.replace(/^\//, "");
-  try {
-    const expression = new RegExp(`^${source}$`, "u");
-    return (path) => path.startsWith(head) && path.endsWith(tail) && expression.test(path);
-  } catch {
-    return null;
-  }
+  return (path) => path.startsWith(head) && path.endsWith(tail) && expression.test(path);
 }
 
-/** State of the translation, character by character. */
 interface Translation {
-  readonly characters: readonly string[];
-  at: number;
-  source: string;
-  kind: Kind;
-  inClass: boolean;
-  /** An escape that Go's `regexp` does not know. */
-  broken: boolean;
-}
-
-function translate(pattern: string): Translation {
-  // by code points: `?` matches one character, also one outside of the basic plane
-  const t: Translation = {
-    characters: Array.from(pattern),
-    at: 0,
-    source: "",
-    kind: "exact",
-    inClass: false,
-    broken: false,
-  };
-  while (t.at < t.characters.length) {
-    const first = t.at === 0;
-    const character = t.characters[t.at] ?? "";
-    t.at += 1;
-    if (character === "*" && !t.inClass) star(t, first);
-    else other(t, character);
-  }
-  return t;
-}
-
-function star(t: Translation, first: boolean): void {
-  if (t.characters[t.at] !== "*") {
-    t.source += "[^/]*";
-    t.kind = "expression";
-    return;
-  }
-  t.at += 1;
-  // `**/` is `**`: it matches any number of folders, also none
-  if (t.characters[t.at] === "/") t.at += 1;
-  if (t.at < t.characters.length) {
-    t.source += "(?:[^\\n]*/)?";
-    t.kind = first ? "suffix" : "expression";
-  } else if (t.kind === "exact") {
-    t.kind = first ? "suffix" : "prefix";
-  } else {
-    t.source += "[^\\n]*";
-    t.kind = "expression";
-  }
-}
-
-function other(t: Translation, character: string): void {
-  if (character === "?" && !t.inClass) {
-    t.source += "[^/]";
-    t.kind = "expression";
-  } else if (character === "\\") {
-    escape(t, t.characters[t.at] ?? "");
-  } else if (character === "[" || character === "]") {
-    bracket(t, character);
-  } else {
-    t.source += plain(character, t.inClass);
-  }
+  /** For Go's `regexp`, without `^` and `$`. */
+  readonly source: string;
+  readonly kind: Kind;
 }
 
 /**
- * Upstream hands an escape on to Go's `regexp`, where letters mean something else than themselves:
- * `\d` is a digit, and `\q` an error. Only escapes with an argument (`\x41`, `\pL`) are errors here
- * and not there.
+ * Upstream's way, to the letter: it knows no classes, so that a star in one is a star; what is
+ * escaped stays so, and means to `regexp` what it may; and of the signs that it wants to escape it
+ * misses `|`, `{` and `}`, as its set of them ends at 64.
  */
-function escape(t: Translation, escaped: string): void {
-  t.at += 1;
-  t.kind = "expression";
-  const meaning = ESCAPES.get(escaped) ?? (t.inClass ? undefined : ANCHORS.get(escaped));
-  if (meaning !== undefined) {
-    t.source += t.inClass ? meaning.inClass : meaning.outside;
-  } else if (/^[!-/:-@[-`{-~ ]$/.test(escaped)) {
-    t.source += literal(escaped, t.inClass);
-  } else {
-    t.broken = true;
-  }
+function translate(pattern: string): Translation {
+  let kind: Kind = "exact";
+  // its scanner takes a byte order mark for none of the characters
+  const source = pattern.replace(/^\ufeff/, "").replace(TOKEN, (token, ...more) => {
+    const [many, last, at] = more as [string | undefined, string | undefined, number];
+    const isStart = many !== undefined && at === 0;
+    if (isStart) kind = "suffix";
+    else if (last !== undefined && kind === "exact") kind = "prefix";
+    else if (SPECIAL.test(token)) kind = "expression";
+    if (many !== undefined) return last === undefined ? "(.*/)?" : ".*";
+    return REPLACED.get(token) ?? token;
+  });
+  return { source, kind };
 }
 
-interface Meaning {
-  readonly outside: string;
-  readonly inClass: string;
-}
-
-const same = (text: string): Meaning => ({ outside: text, inClass: text });
-
-/** Go's own sets, which are ASCII: `\s` of JavaScript has more. */
-const ESCAPES: ReadonlyMap<string, Meaning> = new Map([
-  ...["d", "D", "w", "W", "f", "n", "r", "t", "v"].map((letter): [string, Meaning] => [
-    letter,
-    same(`\\${letter}`),
-  ]),
-  ["a", same("\\x07")],
-  ["s", { outside: "[\\t\\n\\f\\r ]", inClass: "\\t\\n\\f\\r " }],
-  ["S", { outside: "[^\\t\\n\\f\\r ]", inClass: "\\S" }],
+/** `**` with its slash, and whether it is the end; what is escaped; any other sign that matters. */
+const TOKEN = /(\*\*\/?)(?:($)|)|\\[^]|[*?[\].+()$]/gu;
+const SPECIAL = /^(?:[*?[\]]|\\)/;
+const REPLACED: ReadonlyMap<string, string> = new Map([
+  ["*", "[^/]*"],
+  ["?", "[^/]"],
+  ...[".", "+", "(", ")", "$"].map((sign) => [sign, `\\${sign}`] as const),
 ]);
 
-/** What stands for a place, not a character. */
-const ANCHORS: ReadonlyMap<string, Meaning> = new Map([
-  ["b", same("\\b")],
-  ["B", same("\\B")],
-  ["A", same("^")],
-  ["z", same("$")],
-]);
-
-/** In a class, `-` and `^` keep their meaning. Upstream leaves `^` alone elsewhere too. */
-function plain(character: string, inClass: boolean): string {
-  const kept = character === "^" || (inClass && character === "-");
-  return kept ? character : literal(character, inClass);
-}
-
-function bracket(t: Translation, character: "[" | "]"): void {
-  t.kind = "expression";
-  if (character === "[" && t.inClass && namedSet(t)) return;
-  if (character === "[" && !t.inClass) {
-    t.source += "[";
-    t.inClass = true;
-  } else if (character === "]" && t.inClass) {
-    t.source += "]";
-    t.inClass = false;
-  } else {
-    t.source += `\\${character}`;
-  }
-}
-
-/** Takes `:alpha:]` after a `[` in a class. @returns false when there is no such thing */
-function namedSet(t: Translation): boolean {
-  const ahead = t.characters.slice(t.at, t.at + 12).join("");
-  const found = /^:(\^?[a-z]+):\]/.exec(ahead);
-  if (found === null) return false;
-  const characters = ASCII_SETS[found[1] ?? ""];
-  t.broken ||= characters === undefined;
-  t.source += characters ?? "";
-  t.at += found[0].length;
-  return true;
-}
-
-/** `[[:alpha:]]`: no part of ignore files by their documentation, but of Go's `regexp`. */
-const ASCII_SETS: Readonly<Record<string, string>> = {
-  alnum: "0-9A-Za-z",
-  alpha: "A-Za-z",
-  ascii: "\\x00-\\x7f",
-  blank: "\\t ",
-  cntrl: "\\x00-\\x1f\\x7f",
-  digit: "0-9",
-  graph: "!-~",
-  lower: "a-z",
-  print: " -~",
-  punct: "!-\\/:-@\\[-`{-~",
-  space: "\\t\\n\\v\\f\\r ",
-  upper: "A-Z",
-  word: "0-9A-Za-z_",
-  xdigit: "0-9A-Fa-f",
-};
-
-/** A character without its meaning in a regular expression with the `u` flag. */
-function literal(character: string, inClass: boolean): string {
-  const special = inClass ? /[\\\]^-]/ : /[\\^$.*+?()[\]{}|/]/;
-  return special.test(character) ? `\\${character}` : character;
-}
-
-/** The syntax check of Go's `filepath.Match`: classes closed and not empty, no final backslash. */
+/**
+ * Upstream's check of the syntax: Go's `filepath.Match` with the name `.`, which looks at the part in
+ * front of the second star only when the part in front of the first matches. What it does not look
+ * at is left to `regexp`, which takes more: `a*[b-]` is good, `*[b-]` is not.
+ */
 function wellFormed(pattern: string): boolean {
-  const range = String.raw`(?:\\[^]|[^\]\\-])(?:-(?:\\[^]|[^\]\\-]))?`;
-  const whole = new RegExp(String.raw`^(?:\[\^?(?:${range})+\]|\\[^]|[^[\\])*$`, "u");
-  return whole.test(pattern);
+  const [first = "", second = ""] = Array.from(pattern.matchAll(PART), ([, part = ""]) => part);
+  return SOUND.test(first) && (!matchesDot(first) || SOUND.test(second));
+}
+
+/** Stars, and what follows up to the next star outside of a class. */
+const PART = /\**((?:\\[^]?|\[(?:\\[^]?|[^\]\\])*\]?|[^*\\[])*)/gu;
+
+const RANGE = String.raw`(?:\\[^]|[^\]\\-])(?:-(?:\\[^]|[^\]\\-]))?`;
+/** Classes closed and not empty, no final backslash. */
+const SOUND = new RegExp(String.raw`^(?:\[(?:\^|(?!\^))(?:${RANGE})+\]|\\[^]|[^[\\])*$`, "u");
+
+function matchesDot(part: string): boolean {
+  const isClass = /^\[(?:\\[^]|[^\]\\])*\]$/u.test(part);
+  return isClass ? goRegExp(`^${part}$`)?.test(".") === true : [".", "?", "\\."].includes(part);
 }

@@ -5,14 +5,8 @@
  * @see https://pkg.go.dev/github.com/moby/patternmatcher
  */
 import { BuildError } from "../../errors.ts";
-import { cleanPath } from "./ignore-pattern.ts";
-import { PatternError, PatternMatcher, type ParentMatch } from "./pattern-matcher.ts";
-
-/** What the patterns say of one path. */
-export interface IgnoreVerdict {
-  readonly ignored: boolean;
-  readonly match: ParentMatch;
-}
+import { cleanPath, trimSpace } from "./ignore-pattern.ts";
+import { checkPatterns, PatternError } from "./pattern-matcher.ts";
 
 /** One line of the file that holds a pattern. */
 interface Line {
@@ -21,9 +15,8 @@ interface Line {
   readonly line: number;
 }
 
-/** The patterns of one ignore file, ready to match. */
+/** The patterns of one ignore file, each of which can be used. */
 export class IgnoreFile {
-  readonly #matcher: PatternMatcher;
   /** As the engine gets them: clean, in file order. */
   readonly patterns: readonly string[];
 
@@ -35,32 +28,10 @@ export class IgnoreFile {
     const lines = readLines(text);
     this.patterns = lines.map(({ pattern }) => pattern);
     try {
-      this.#matcher = new PatternMatcher(this.patterns);
+      checkPatterns(this.patterns);
     } catch (error) {
       throw error instanceof PatternError ? refusal(error, lines[error.index], file) : error;
     }
-  }
-
-  /** True when nothing can be ignored. */
-  get empty(): boolean {
-    return this.#matcher.empty;
-  }
-
-  /**
-   * Decides on one path. The last pattern that matches wins; a pattern that matched the parent
-   * folder matches all that is in it.
-   *
-   * @param path - relative, with `/`, clean
-   * @param parent - the parent folder's {@link IgnoreVerdict.match}; undefined on the top level
-   */
-  verdict(path: string, parent?: ParentMatch): IgnoreVerdict {
-    const { matched, match } = this.#matcher.verdict(path, parent);
-    return { ignored: matched, match };
-  }
-
-  /** False when nothing below an ignored folder can be taken back in: then it need not be read. */
-  mayHoldExceptions(folder: string): boolean {
-    return this.#matcher.mayMatchBelow(folder, "exception");
   }
 }
 
@@ -71,14 +42,14 @@ function readLines(text: string): Line[] {
     .split("\n")
     .map((pattern, index) => ({ pattern, line: index + 1 }))
     .filter(({ pattern }) => !pattern.startsWith("#"))
-    .map(({ pattern, line }) => ({ pattern: normalize(pattern.trim()), line }))
+    .map(({ pattern, line }) => ({ pattern: normalize(trimSpace(pattern)), line }))
     .filter(({ pattern }) => pattern !== "");
 }
 
 /** A pattern is relative to the context, also when it starts with a slash. */
 function normalize(text: string): string {
   const exception = text.startsWith("!");
-  const body = exception ? text.slice(1).trim() : text;
+  const body = exception ? trimSpace(text.slice(1)) : text;
   if (body === "") return text;
   const clean = cleanPath(body);
   const pattern = clean.length > 1 && clean.startsWith("/") ? clean.slice(1) : clean;

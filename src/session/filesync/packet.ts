@@ -1,14 +1,11 @@
 /**
  * `fsutil.types.Packet`, by hand and in place: packets are written into the buffer that goes out,
  * and requests read without an object for each field.
- *
- * @see https://github.com/tonistiigi/fsutil/blob/master/types/wire.proto
  */
+import { PACKET } from "../fsutil.ts";
 import { bytesOf, numberOf, readFields } from "../protobuf.ts";
+import { PREFIX_BYTES as PREFIX } from "../frames.ts";
 import type { SyncedStat } from "./stat.ts";
-
-/** Kinds of packets. */
-export const PACKET = { stat: 0, request: 1, data: 2, end: 3, error: 4 } as const;
 
 /** A packet from the engine. */
 export interface Packet {
@@ -18,8 +15,6 @@ export interface Packet {
   readonly data: Buffer;
 }
 
-/** Flag byte and length of gRPC before each packet. */
-const PREFIX = 5;
 /** gRPC prefix, type, id and data's tag and length: what a packet adds to its data at most. */
 export const DATA_OVERHEAD = PREFIX + 2 + 6 + 6;
 /** The numbers of a STAT packet at most, tags and the packet's own lengths included. */
@@ -160,7 +155,7 @@ function writeNumber(buffer: Buffer, start: number, tag: number, value: number):
 }
 
 function writeInt64(buffer: Buffer, start: number, tag: number, value: bigint): number {
-  halves[0] = BigInt.asUintN(64, value);
+  halves[0] = value;
   let low = words[LOW] ?? 0;
   let high = words[HIGH] ?? 0;
   if (low === 0 && high === 0) return start;

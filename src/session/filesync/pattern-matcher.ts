@@ -4,7 +4,7 @@
  *
  * @see https://pkg.go.dev/github.com/moby/patternmatcher
  */
-import { cleanPath, compilePattern, type PathTest } from "./ignore-pattern.ts";
+import { cleanPath, compilePattern, trimSpace, type PathTest } from "./ignore-pattern.ts";
 
 /** Which patterns matched a folder; its children inherit that. One byte a {@link Run}. */
 export type ParentMatch = Uint8Array;
@@ -54,11 +54,6 @@ export class PatternMatcher {
     this.#none = new Uint8Array(runs.length);
   }
 
-  /** True when nothing can match. */
-  get empty(): boolean {
-    return this.#runs.length === 0;
-  }
-
   /**
    * Decides on one path.
    *
@@ -94,12 +89,17 @@ export class PatternMatcher {
   }
 }
 
+/** @throws {@link PatternError} as {@link PatternMatcher} does */
+export function checkPatterns(patterns: readonly string[]): void {
+  for (const [index, pattern] of patterns.entries()) add([], pattern, index);
+}
+
 function hits(run: Run, path: string): boolean {
   return run.exact.has(path) || run.tests.some((test) => test(path));
 }
 
 function add(runs: Run[], text: string, index: number): void {
-  const trimmed = text.trim();
+  const trimmed = trimSpace(text);
   if (trimmed === "") return;
   const clean = cleanPath(trimmed);
   const exception = clean.startsWith("!");

@@ -2,14 +2,15 @@
  * `moby.filesync.v1.FileSync`: the engine keeps the last copy of each folder of a build, and gets
  * what has changed since. Extended attributes are not sent, because Node can't read them.
  */
-import type { ServerHttp2Stream } from "node:http2";
-
 import { SealmountError } from "../../errors.ts";
 import { GRPC_STATUS, GrpcError, type GrpcCall, type GrpcService } from "../grpc.ts";
-import { Filter, type FilterPatterns } from "./filter.ts";
+import { Filter } from "./filter.ts";
+import type { ContentInspector } from "./inspect.ts";
 import { readMetadata } from "./metadata.ts";
 import { Transfer } from "./transfer.ts";
 import { Walker } from "./walk.ts";
+
+export type { ContentInspector, FileInspection } from "./inspect.ts";
 
 /** A folder that the engine may copy. */
 export interface SyncedDir {
@@ -24,25 +25,13 @@ export interface SyncedDir {
   readonly virtual?: ReadonlyMap<string, Buffer> | undefined;
 }
 
-/** What a call has sent. */
-export interface SyncProgress {
-  readonly dir: string;
-  /** Of file content, so far. */
-  readonly bytes: number;
-  readonly files: number;
-  readonly done: boolean;
-}
-
-/** Who is told. */
-export interface SyncListeners {
+/** What serving may have besides folders. */
+export interface SyncOptions {
   /** A BuildError that names the path; the engine's own error comes later and says less. */
-  onFailure(error: Error): void;
-  /** A few times a second at most, and at the end of each call. */
-  onProgress?(sent: SyncProgress): void;
+  onFailure(this: void, error: Error): void;
+  /** Not asked about {@link SyncedDir.virtual} files. */
+  readonly inspector?: ContentInspector | undefined;
 }
-
-/** Between two progress reports. */
-const PROGRESS_MS = 100;
 
 /**
  * Serves DiffCopy.
@@ -52,7 +41,7 @@ const PROGRESS_MS = 100;
  */
 export function fileSyncService(
   dirs: ReadonlyMap<string, SyncedDir>,
-  listeners: SyncListeners,
+  { onFailure, inspector }: SyncOptions,
 ): GrpcService {
   const diffCopy = async ({ stream, rawHeaders }: GrpcCall): Promise<void> => {
     const { dir, patterns } = readMetadata(rawHeaders);
@@ -60,37 +49,19 @@ export function fileSyncService(
     if (served === undefined) {
       throw new GrpcError(GRPC_STATUS.notFound, `no access allowed to dir ${JSON.stringify(dir)}`);
     }
+    const { root, only, virtual } = served;
     try {
-      const fault = await transfer(stream, { dir, served, patterns, listeners });
-      if (fault !== null) listeners.onFailure(fault);
+      const filter = new Filter(root, patterns, only);
+      const walker = new Walker({ root, filter, virtual });
+      const inspect = inspector && ((path: string) => inspector.open(dir, path));
+      const fault = await new Transfer(stream, { root, inspect }).run(walker);
+      if (fault !== null) onFailure(fault);
     } catch (error) {
-      listeners.onFailure(error instanceof Error ? error : new Error("the call failed"));
+      onFailure(error instanceof Error ? error : new Error("the call failed"));
       throw error instanceof SealmountError
         ? new GrpcError(GRPC_STATUS.failedPrecondition, error.message)
         : error;
     }
   };
   return new Map([["/moby.filesync.v1.FileSync/DiffCopy", diffCopy]]);
-}
-
-async function transfer(
-  stream: ServerHttp2Stream,
-  call: {
-    readonly dir: string;
-    readonly served: SyncedDir;
-    readonly patterns: FilterPatterns;
-    readonly listeners: SyncListeners;
-  },
-): Promise<Error | null> {
-  const { root, only, virtual } = call.served;
-  const filter = new Filter(root, call.patterns, only);
-  const walker = new Walker({ root, filter, virtual });
-  const { dir, listeners } = call;
-  let last = performance.now();
-  return new Transfer(stream, root, ({ bytes, files, done }) => {
-    const now = performance.now();
-    if (!done && now - last < PROGRESS_MS) return;
-    last = now;
-    listeners.onProgress?.({ dir, bytes, files, done });
-  }).run(walker);
 }

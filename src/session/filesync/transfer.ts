@@ -3,58 +3,58 @@ import type { ServerHttp2Stream } from "node:http2";
 import { setImmediate as turn } from "node:timers/promises";
 
 import { SealmountError } from "../../errors.ts";
+import { FrameReader } from "../frames.ts";
+import { PACKET } from "../fsutil.ts";
 import { encodeMessage, GRPC_STATUS, GrpcError } from "../grpc.ts";
 import { OpenFile, type Announced } from "./content.ts";
 import { outOfOrder } from "./faults.ts";
-import { Incoming } from "./incoming.ts";
+import type { FileInspection } from "./inspect.ts";
+import { Offered } from "./offered.ts";
 import { BATCH_BYTES, CallEnded, Outgoing, type WritePacket } from "./outgoing.ts";
 import {
   DATA_OVERHEAD,
-  PACKET,
   packetOf,
+  readPacket,
   statRoom,
   writeDataHead,
   writeStat,
   writeStatEnd,
   type Packet,
 } from "./packet.ts";
-import type { Entry, Walker } from "./walk.ts";
+import type { SyncedStat } from "./stat.ts";
+import type { Walker } from "./walk.ts";
 
-/** What a call has sent so far. */
-export interface Sent {
-  readonly bytes: number;
-  readonly files: number;
-  readonly done: boolean;
+/** What is sent. */
+export interface Source {
+  /** Absolute. */
+  readonly root: string;
+  /** Called for each file on disk that is sent, with its path: see {@link ContentInspector}. */
+  readonly inspect?: ((path: string) => FileInspection) | undefined;
 }
 
 /** Most of a file in one packet; two fill a batch. Engines before 26 take 4 MiB at most. */
 const CHUNK_BYTES = BATCH_BYTES / 2 - DATA_OVERHEAD;
+/** Of the engine: requests have a few bytes, and an error's text is a sentence. */
+const MAX_PACKET_BYTES = 1024 * 1024;
 /** How long one task may go on before the others, health checks among them, get their turn. */
 const SLICE_MS = 5;
-
-/** What can be asked for: a file, or bytes. Index by id. */
-type Offered = Announced | Buffer | null;
 
 /** A running call. */
 export class Transfer {
   readonly #stream: ServerHttp2Stream;
-  readonly #root: string;
+  readonly #source: Source;
   readonly #out: Outgoing;
-  readonly #offered: Offered[] = [];
+  readonly #offered = new Offered();
   /** Ids that were asked for, in order; {@link #next} is the first that is not served yet. */
   #asked: number[] = [];
   #next = 0;
   #wake: () => void = () => undefined;
-  #bytes = 0;
-  #files = 0;
   #over = false;
-  readonly #onProgress: (sent: Sent) => void;
 
-  constructor(stream: ServerHttp2Stream, root: string, onProgress: (sent: Sent) => void) {
+  constructor(stream: ServerHttp2Stream, source: Source) {
     this.#stream = stream;
-    this.#root = root;
+    this.#source = source;
     this.#out = new Outgoing(stream);
-    this.#onProgress = onProgress;
   }
 
   /**
@@ -77,18 +77,17 @@ export class Transfer {
     } finally {
       this.#over = true;
       this.#wake();
-      this.#report(true);
     }
   }
 
   /** Settles when the engine has all it wants. */
   async #received(): Promise<void> {
-    const incoming = new Incoming();
+    const frames = new FrameReader(MAX_PACKET_BYTES);
     await new Promise<void>((resolve, reject) => {
       const ended = (): void => reject(new CallEnded("the call ended early"));
       this.#stream.on("data", (chunk: Buffer) => {
         try {
-          for (const packet of incoming.push(chunk)) if (this.#take(packet)) resolve();
+          for (const message of frames.push(chunk)) if (this.#take(readPacket(message))) resolve();
         } catch (error) {
           reject(error);
         }
@@ -109,10 +108,13 @@ export class Transfer {
 
   async #list(walker: Walker): Promise<void> {
     let until = performance.now() + SLICE_MS;
+    let stat: SyncedStat;
+    // one function for all entries, which is called before the next one, or waited for
+    const write: WritePacket = (buffer, at) => writeStat(buffer, at, stat);
     for (let entry = walker.next(); entry !== null; entry = walker.next()) {
-      const { stat } = entry;
-      this.#offered.push(offer(entry));
-      const put = this.#put(statRoom(stat), (buffer, at) => writeStat(buffer, at, stat));
+      ({ stat } = entry);
+      this.#offered.add(entry);
+      const put = this.#put(statRoom(stat), write);
       if (put !== undefined) await put;
       if (performance.now() > until) {
         await this.#pause();
@@ -144,25 +146,26 @@ export class Transfer {
   }
 
   async #send(id: number): Promise<void> {
-    const offered = this.#offered[id];
-    if (offered === undefined || offered === null) {
-      throw outOfOrder(`asked for file ${id}, which it has or which is none`);
-    }
-    // an id may be asked for once; and the table need not grow old
-    this.#offered[id] = null;
+    const offered = this.#offered.take(id);
+    if (offered === null) throw outOfOrder(`asked for file ${id}, which it has or which is none`);
     if (Buffer.isBuffer(offered)) await this.#sendBytes(id, offered);
     else await this.#sendFile(id, offered);
     const end = { id, length: 0 };
     await this.#put(DATA_OVERHEAD, (buffer, at) => writeDataHead(buffer, at, end));
-    this.#files += 1;
   }
 
   async #sendFile(id: number, file: Announced): Promise<void> {
-    using open = new OpenFile(this.#root, file);
-    await this.#sendChunks(id, file.size, (buffer, at, chunk) => {
-      open.read(buffer, at, chunk.length);
+    const { root, inspect } = this.#source;
+    using open = new OpenFile(root, file);
+    const inspection = inspect?.(file.path);
+    // what is thrown in here leaves the packet unwritten
+    await this.#sendChunks(id, file.size, (buffer, at, { start, length }) => {
+      open.read(buffer, at, length);
+      if (start === 0 || start + length === file.size) open.check();
+      inspection?.write(buffer.subarray(at, at + length));
     });
-    open.check();
+    if (file.size === 0) open.check();
+    inspection?.end();
   }
 
   async #sendBytes(id: number, bytes: Buffer): Promise<void> {
@@ -184,15 +187,12 @@ export class Transfer {
         return data + length;
       });
       if (put !== undefined) await put;
-      this.#bytes += length;
     }
   }
 
   #put(bytes: number, write: WritePacket): Promise<void> | undefined {
     if (this.#over) throw new CallEnded("the call is over");
-    const put = this.#out.put(bytes, write);
-    if (put !== undefined) this.#report(false);
-    return put;
+    return this.#out.put(bytes, write);
   }
 
   /** Lets the engine have what there is, unless it is busy with more, and the other tasks run. */
@@ -200,10 +200,6 @@ export class Transfer {
     if (this.#out.quiet) this.#out.flush();
     await turn();
     if (this.#over || this.#stream.destroyed) throw new CallEnded("the call is over");
-  }
-
-  #report(done: boolean): void {
-    this.#onProgress({ bytes: this.#bytes, files: this.#files, done });
   }
 
   #fail(error: unknown): Error | null {
@@ -232,9 +228,4 @@ export class Transfer {
     else stream.end(packet);
     stream.resume();
   }
-}
-
-function offer({ stat, content }: Entry): Offered {
-  if (content !== "file") return content;
-  return { path: stat.path, size: stat.size, mtimeNs: stat.mtimeNs };
 }

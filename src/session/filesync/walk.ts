@@ -5,9 +5,10 @@
  */
 import { lstatSync, readdirSync, readlinkSync, type BigIntStats } from "node:fs";
 
+import { GO_MODE, hasMode } from "../fsutil.ts";
 import { isForbidden, isMissing, notUtf8, unreadable } from "./faults.ts";
 import type { Filter, FilterVerdict, FolderMatch } from "./filter.ts";
-import { isSocket, statOf, virtualFolderStat, virtualStat, type SyncedStat } from "./stat.ts";
+import { KIND, kindOf, statOf, virtualFolderStat, virtualStat, type SyncedStat } from "./stat.ts";
 
 /** One entry to send. */
 export interface Entry {
@@ -73,7 +74,7 @@ export class Walker {
     const entry = this.#entryAt(path, verdict);
     if (entry === null) return;
     if (verdict.sent) this.#send(entry);
-    const enter = verdict.enter && entry.stat.mode >= 2 ** 31;
+    const enter = verdict.enter && hasMode(entry.stat.mode, GO_MODE.folder);
     if (enter) this.#enter(path, entry, verdict);
   }
 
@@ -119,12 +120,13 @@ export class Walker {
     if (path.includes(REPLACEMENT)) this.#checkName(path, verdict.sent);
     const stats = lstat(this.#walk.root, path);
     if (stats === null) return this.#virtualFolder(path);
-    if (!verdict.sent && !stats.isDirectory()) return null;
+    const kind = kindOf(stats);
+    if (!verdict.sent && kind !== KIND.folder) return null;
     const link = this.#linkOf(path, stats);
     if (link === null) return null;
     const stat = statOf(path, stats, link);
-    if (isSocket(stats)) return { stat, content: NO_CONTENT };
-    return { stat, content: stats.isFile() ? "file" : null };
+    if (kind === KIND.file) return { stat, content: "file" };
+    return { stat, content: kind === KIND.socket ? NO_CONTENT : null };
   }
 
   #virtualFolder(path: string): Entry | null {
@@ -146,8 +148,9 @@ export class Walker {
 
   /** Empty for what is no link; null when it has just vanished. */
   #linkOf(path: string, stats: BigIntStats): string | null {
-    if (stats.isSymbolicLink()) return targetOf(this.#walk.root, path);
-    if (stats.isDirectory() || stats.nlink < 2n) return "";
+    const kind = kindOf(stats);
+    if (kind === KIND.link) return targetOf(this.#walk.root, path);
+    if (kind === KIND.folder || stats.nlink < 2n) return "";
     const inode = `${stats.dev}:${stats.ino}`;
     const first = this.#linked.get(inode);
     if (first === undefined) this.#linked.set(inode, path);

@@ -186,7 +186,8 @@ describe("secrets", () => {
     ["two messages", Buffer.from([0, 0, 0, 0, 0, 0, 0, 0, 0, 0]), "3"],
     ["a compressed message", Buffer.from([1, 0, 0, 0, 0]), "12"],
     ["a broken message", Buffer.from([0, 0, 0, 0, 1, 0x0b]), "3"],
-    ["an endless message", Buffer.alloc(70_000), "8"],
+    ["ten thousand messages", Buffer.alloc(50_000), "3"],
+    ["an endless message", Buffer.from([0, 0, 1, 0, 1]), "8"],
   ])("answers %s with a status and lives on", async (_name, frame, status) => {
     const { side } = await open(none);
     expect((await call(side.client, GET_SECRET, { frame })).status).toBe(status);

@@ -1,7 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
-import { Incoming } from "../../../../src/session/filesync/incoming.ts";
 import { readMetadata } from "../../../../src/session/filesync/metadata.ts";
 import {
   DATA_OVERHEAD,
@@ -13,6 +12,7 @@ import {
   writeStatEnd,
 } from "../../../../src/session/filesync/packet.ts";
 import { goMode, virtualStat, type SyncedStat } from "../../../../src/session/filesync/stat.ts";
+import { FrameReader } from "../../../../src/session/frames.ts";
 import { bytesOf, numberOf, readFields, textOf } from "../../../../src/session/protobuf.ts";
 import { packet } from "./receiver.ts";
 
@@ -121,10 +121,10 @@ describe("DATA, FIN, ERR and REQ", () => {
     fc.assert(
       fc.property(ids, fc.integer({ min: 1, max: 40 }), (given, size) => {
         const bytes = Buffer.concat(given.map((id) => packet(1, { id })));
-        const incoming = new Incoming();
+        const frames = new FrameReader(1024);
         const read: number[] = [];
         for (let at = 0; at < bytes.length; at += size) {
-          const packets = incoming.push(bytes.subarray(at, at + size));
+          const packets = frames.push(bytes.subarray(at, at + size)).map(readPacket);
           read.push(...packets.map(({ type, id }) => (type === 1 ? id : -1)));
         }
         expect(read).toEqual(given);

@@ -3,18 +3,25 @@ import { describe, expect, it } from "vitest";
 
 import { cleanPath, compilePattern } from "../../../../src/session/filesync/ignore-pattern.ts";
 import { IgnoreFile } from "../../../../src/session/filesync/ignore.ts";
-import type { ParentMatch } from "../../../../src/session/filesync/pattern-matcher.ts";
+import {
+  PatternMatcher,
+  type ParentMatch,
+} from "../../../../src/session/filesync/pattern-matcher.ts";
+
+function matcherOf(text: string): PatternMatcher {
+  return new PatternMatcher(new IgnoreFile(text, ".dockerignore").patterns);
+}
 
 /** As a walk does: from the top folder down, each with its parent's match. */
 function ignored(patterns: string, path: string): boolean {
-  const file = new IgnoreFile(patterns, ".dockerignore");
+  const matcher = matcherOf(patterns);
   const parts = path.split("/");
   let match: ParentMatch | undefined;
   let verdict = false;
   for (const [index] of parts.entries()) {
-    const step = file.verdict(parts.slice(0, index + 1).join("/"), match);
+    const step = matcher.verdict(parts.slice(0, index + 1).join("/"), match);
     match = step.match;
-    verdict = step.ignored;
+    verdict = step.matched;
   }
   return verdict;
 }
@@ -107,14 +114,14 @@ describe("order and exceptions", () => {
   });
 
   it("enters an ignored folder only where an exception may lie", () => {
-    const plain = new IgnoreFile("a\n!a/b/c", "f");
-    expect(plain.mayHoldExceptions("a")).toBe(true);
-    expect(plain.mayHoldExceptions("a/b")).toBe(true);
-    expect(plain.mayHoldExceptions("a/x")).toBe(false);
-    expect(plain.mayHoldExceptions("z")).toBe(false);
-    expect(new IgnoreFile("a\n!a/b/**", "f").mayHoldExceptions("z")).toBe(false);
-    expect(new IgnoreFile("a\n!**/b", "f").mayHoldExceptions("z")).toBe(true);
-    expect(new IgnoreFile("a", "f").mayHoldExceptions("a")).toBe(false);
+    const mayHold = (text: string, folder: string): boolean =>
+      matcherOf(text).mayMatchBelow(folder, "exception");
+    const plain = "a\n!a/b/c";
+    expect(["a", "a/b"].map((folder) => mayHold(plain, folder))).toEqual([true, true]);
+    expect(["a/x", "z"].map((folder) => mayHold(plain, folder))).toEqual([false, false]);
+    expect(mayHold("a\n!a/b/**", "z")).toBe(false);
+    expect(mayHold("a\n!**/b", "z")).toBe(true);
+    expect(mayHold("a", "a")).toBe(false);
   });
 });
 
@@ -137,11 +144,11 @@ describe("many patterns", () => {
     const patterns = Array.from({ length: 3_000 }, (_none, index) =>
       index % 3 === 0 ? `**/*.x${index}` : `folder${index}/file`,
     );
-    const file = new IgnoreFile(patterns.join("\n"), "f");
-    expect(file.verdict("src/module/file.ts").ignored).toBe(false);
-    expect(file.verdict("a/b.x2997").ignored).toBe(true);
-    expect(file.verdict("folder2999/file").ignored).toBe(true);
-    expect(file.verdict("folder3000/file").ignored).toBe(false);
+    const matcher = matcherOf(patterns.join("\n"));
+    expect(matcher.verdict("src/module/file.ts").matched).toBe(false);
+    expect(matcher.verdict("a/b.x2997").matched).toBe(true);
+    expect(matcher.verdict("folder2999/file").matched).toBe(true);
+    expect(matcher.verdict("folder3000/file").matched).toBe(false);
   });
 });
 

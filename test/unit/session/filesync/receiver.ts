@@ -4,7 +4,11 @@ import { duplexPair } from "node:stream";
 
 import { onTestFinished } from "vitest";
 
-import { fileSyncService, type SyncedDir } from "../../../../src/session/filesync/service.ts";
+import {
+  fileSyncService,
+  type ContentInspector,
+  type SyncedDir,
+} from "../../../../src/session/filesync/service.ts";
 import {
   bytesOf,
   numberOf,
@@ -42,6 +46,7 @@ export interface Receiver {
 export interface ReceiveOptions {
   readonly headers?: Readonly<Record<string, string | string[]>>;
   readonly count?: boolean;
+  readonly inspector?: ContentInspector;
 }
 
 /** Offers a folder as `context` and opens a call for it. */
@@ -49,6 +54,7 @@ export async function receive(dir: SyncedDir, o: ReceiveOptions = {}): Promise<R
   const failures: Error[] = [];
   const service = fileSyncService(new Map([["context", dir]]), {
     onFailure: (error) => failures.push(error),
+    inspector: o.inspector,
   });
   const [ours, theirs] = duplexPair();
   const server = serveGrpc(ours, [service]);

@@ -1,8 +1,11 @@
+import { randomBytes } from "node:crypto";
 import { appendFileSync, chmodSync, mkdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
 
+import { BuildError } from "../../../../src/errors.ts";
+import type { ContentInspector } from "../../../../src/session/filesync/service.ts";
 import { makeWorld, type World } from "../../../support/temp.ts";
 import { packet, receive } from "./receiver.ts";
 
@@ -70,6 +73,81 @@ describe("DiffCopy", () => {
     expect(call.stats.map(({ path }) => path)).toEqual(paths);
     expect((await call.ask(0)).toString()).toBe("in memory");
     expect((await call.ask(3)).toString()).toBe("in memory");
+  });
+});
+
+describe("an inspector", () => {
+  it("sees every byte of a file on disk, in order, and none of one in memory", async () => {
+    const big = randomBytes(700_001);
+    await world.write("a/big", big);
+    await world.write("empty", "");
+    const seen = new Map<string, Buffer[]>();
+    const ended: string[] = [];
+    const inspector: ContentInspector = {
+      open(dir, path) {
+        const chunks: Buffer[] = [];
+        seen.set(`${dir}:${path}`, chunks);
+        return {
+          write: (chunk) => void chunks.push(Buffer.from(chunk)),
+          end: () => void ended.push(path),
+        };
+      },
+    };
+    const virtual = new Map([["virtual", Buffer.from("in memory")]]);
+    const call = await receive({ root: world.cwd, virtual }, { inspector });
+    await call.listed();
+    expect((await call.ask(1)).equals(big)).toBe(true);
+    expect([await call.ask(2), (await call.ask(3)).toString()]).toEqual([
+      Buffer.alloc(0),
+      "in memory",
+    ]);
+    expect([...seen.keys()]).toEqual(["context:a/big", "context:empty"]);
+    expect(Buffer.concat(seen.get("context:a/big") ?? []).equals(big)).toBe(true);
+    expect(ended).toEqual(["a/big", "empty"]);
+  });
+
+  it.each(["open", "write", "end"] as const)(
+    "that throws in %s ends the call; nothing of the chunk is sent",
+    async (where) => {
+      await world.write("file", "fd7a-canary-of-the-file");
+      const refuse = (at: typeof where): void => {
+        if (at === where) throw new BuildError("BUILD_CONTEXT", "file holds a secret");
+      };
+      const inspector: ContentInspector = {
+        open() {
+          refuse("open");
+          return { write: () => refuse("write"), end: () => refuse("end") };
+        },
+      };
+      const call = await receive({ root: world.cwd }, { inspector, count: true });
+      await call.listed();
+      call.send(packet(1, { id: 0 }));
+      const { status, error } = await call.ended();
+      expect([status, error]).toEqual(["2", "file holds a secret"]);
+      expect(call.failures).toEqual([expect.objectContaining({ code: "BUILD_CONTEXT" })]);
+      expect(call.received.get(0) ?? 0).toBe(where === "end" ? 23 : 0);
+    },
+  );
+
+  it("that throws for a later chunk: the ones before were sent", async () => {
+    await world.write("big", Buffer.alloc(1_000_000));
+    let seen = 0;
+    const inspector: ContentInspector = {
+      open: () => ({
+        write(chunk) {
+          seen += chunk.length;
+          if (seen > 400_000) throw new BuildError("BUILD_CONTEXT", "big holds a secret");
+        },
+        end: () => expect.unreachable(),
+      }),
+    };
+    const call = await receive({ root: world.cwd }, { inspector, count: true });
+    await call.listed();
+    call.send(packet(1, { id: 0 }));
+    expect((await call.ended()).error).toBe("big holds a secret");
+    const sent = call.received.get(0) ?? 0;
+    expect(sent).toBeGreaterThan(0);
+    expect(sent).toBeLessThanOrEqual(400_000);
   });
 });
 
