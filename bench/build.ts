@@ -53,12 +53,20 @@ interface Tool {
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** Prints the table. @returns false when a limit is not kept */
+/** The limits were set against the client of this engine; older ones of buildx need less CPU. */
+const ENGINE = "forky";
+
+/**
+ * Prints the table. SEALMOUNT_BENCH_ENGINE names another engine: a variant, or `found`.
+ *
+ * @returns false when a limit is not kept
+ */
 export async function benchBuild(rounds: number): Promise<boolean> {
-  const engine = await startEngine("found");
-  await makeBaseImages(engine);
+  const engine = await startEngine(process.env["SEALMOUNT_BENCH_ENGINE"] ?? ENGINE);
+  await makeBaseImages(engine, "busybox");
   await using world = await makeWorld();
   const env = { ...world.env, ...(await dockerEnvironment(engine, world.root)) };
+  await printVersions(engine, env);
   await sealmountOut(["init", "--app", "bench"], { cwd: world.cwd, env });
   const stdin = randomBytes(20).toString("hex");
   await sealmountOut(["set", "token", "--build", "--stdin"], { cwd: world.cwd, env, stdin });
@@ -71,6 +79,13 @@ export async function benchBuild(rounds: number): Promise<boolean> {
     kept = printSize(`${size.name}: ${size.files} files`, costs, index) && kept;
   }
   return kept;
+}
+
+async function printVersions(engine: TestEngine, env: Tool["env"]): Promise<void> {
+  const version = await docker(engine, ["version", "--format", "{{.Server.Version}}"]);
+  const run = { env: { ...process.env, ...env } };
+  const { stdout } = await promisify(execFile)(engine.docker, ["buildx", "version"], run);
+  process.stdout.write(`engine ${version.stdout.trim()}, ${stdout.trim()}\n`);
 }
 
 function toolsOf(engine: TestEngine, world: World, env: Tool["env"]): readonly Tool[] {

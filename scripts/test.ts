@@ -21,6 +21,8 @@ interface Outcome {
   readonly seconds: number;
   /** Why it did not run at all. */
   readonly skipped?: string;
+  /** Tests of things that this engine does not know, by their whole names. */
+  readonly left?: readonly string[];
 }
 
 /** An engine that is still moving: it may fail to start without a fault of ours. */
@@ -75,11 +77,26 @@ async function suite(
   await rm(file, { force: true });
   const code = await titled(name, () => program("vitest", ["run", ...args, ...reporters], env));
   const text = await readFile(file, "utf8").catch(() => "{}");
-  const counts = parseJson<{ numPassedTests?: number; numFailedTests?: number }>(text);
-  const { numPassedTests: passed = 0, numFailedTests = 0 } = counts;
+  const {
+    numPassedTests: passed = 0,
+    numFailedTests = 0,
+    testResults = [],
+  } = parseJson<Report>(text);
   // a file that can't be loaded, or a set-up that fails, has no test that failed
   const failed = code === 0 ? 0 : Math.max(numFailedTests, 1);
-  return { name, passed, failed, seconds: secondsSince(started) };
+  const left = testResults
+    .flatMap(({ assertionResults }) => assertionResults)
+    .flatMap(({ status, fullName }) => (status === "skipped" ? [fullName] : []));
+  return { name, passed, failed, seconds: secondsSince(started), left };
+}
+
+/** What is used of vitest's report. */
+interface Report {
+  readonly numPassedTests?: number;
+  readonly numFailedTests?: number;
+  readonly testResults?: readonly {
+    readonly assertionResults: readonly { readonly status: string; readonly fullName: string }[];
+  }[];
 }
 
 /** One program that passes or fails as a whole. */
@@ -116,10 +133,13 @@ async function program(
 function report(outcomes: readonly Outcome[]): number {
   const total = (key: "passed" | "failed" | "seconds"): number =>
     outcomes.reduce((sum, outcome) => sum + outcome[key], 0);
-  const lines = outcomes.map(({ name, passed, failed, seconds, skipped }) =>
+  const lines = outcomes.flatMap(({ name, passed, failed, seconds, skipped, left = [] }) =>
     skipped === undefined
-      ? `${name.padEnd(24)}${passed} passed, ${failed} failed, ${seconds} s`
-      : `${name.padEnd(24)}!!! NOT RUN, THE ENGINE DID NOT START: ${skipped} !!!`,
+      ? [
+          `${name.padEnd(24)}${passed} passed, ${failed} failed, ${seconds} s`,
+          ...left.map((title) => `    not run: ${title}`),
+        ]
+      : [`${name.padEnd(24)}!!! NOT RUN, THE ENGINE DID NOT START: ${skipped} !!!`],
   );
   process.stdout.write(`\n== summary (${total("seconds")} s)\n${lines.join("\n")}\n\n`);
   process.stdout.write(`${total("passed")} passed, ${total("failed")} failed\n`);

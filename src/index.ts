@@ -44,7 +44,7 @@ export {
   parsePublicKey,
   type PublicKey,
 } from "./crypto/keypair.ts";
-export { findKeys, type KeySourceOptions } from "./keys/find-keys.ts";
+export { findKeys, findKeysQuietly, type KeySourceOptions } from "./keys/find-keys.ts";
 export {
   exportKey,
   importKey,
@@ -68,6 +68,7 @@ export {
 export { BuildVault, type Login, SlotVault } from "./vault/build-vault.ts";
 export type { KeyringSource } from "./vault/open-entries.ts";
 export type { Selection } from "./vault/select.ts";
+export { openForWatch } from "./vault/watch-set.ts";
 export { openForVerify, type VerifyOptions as OpenForVerifyOptions } from "./vault/verify-set.ts";
 export { Mask } from "./mask/mask.ts";
 

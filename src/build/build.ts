@@ -1,6 +1,8 @@
 /** Builds an image natively: files, secrets and logins over a BuildKit session. */
+import { escapeControl } from "../docker/errors.ts";
 import { compareApi } from "../docker/version.ts";
 import { DockerError, InterruptedError, UsageError } from "../errors.ts";
+import type { Secret } from "../secret/secret.ts";
 import type { AuthStore } from "../session/auth/service.ts";
 import { noBuildKit, openSession, type Session } from "../session/session.ts";
 import { readCall } from "./caches.ts";
@@ -8,7 +10,8 @@ import { connectBoth, type Connections } from "./connect.ts";
 import { readDockerfile } from "./dockerfile.ts";
 import { factsOf, refuseUnsupported, type EngineFacts } from "./engine-facts.ts";
 import { FlagMask } from "./flag-mask.ts";
-import { guardBuild } from "./guard-build.ts";
+import { BuildGuard } from "./guard-build.ts";
+import { PlaintextError } from "./guard-refuse.ts";
 import { readInputs, type BuildInputs } from "./inputs.ts";
 import { localServices } from "./local-services.ts";
 import { Report, type Job, type RunningJob } from "./job.ts";
@@ -16,18 +19,17 @@ import type { BuildOptions, BuildRequest, BuildResult } from "./options.ts";
 import { isImage, outputsOf } from "./outputs.ts";
 import { assemblePlan, type BuildPlan } from "./plan.ts";
 import { postBuild } from "./post-build.ts";
-import { pushImages } from "./push.ts";
+import { IMAGE_DIGEST, pushImages } from "./push.ts";
 import { removeStaleResults, writeResults } from "./results.ts";
-import { digestKey, withoutDigests, withSecretCache } from "./secret-cache.ts";
+import { cachedSteps, digestKey, withoutDigests, withSecretCache } from "./secret-cache.ts";
 import { JoinedSecrets } from "./secret-flags.ts";
 import { ServedSecrets } from "./served-secrets.ts";
 import { serve } from "./serving.ts";
+import { isGitId, SourceLogins } from "./source-logins.ts";
 import { solveBuild } from "./solve-build.ts";
 
 /** First API version with sessions. */
 const SESSION_API = "1.39";
-/** What the exporters call the id of the image in the engine's store. */
-const IMAGE_ID = "containerimage.digest";
 
 /**
  * Reads the Dockerfile and says what a build would do; contacts no engine and opens no secret.
@@ -56,10 +58,11 @@ export async function build(options: BuildOptions): Promise<BuildResult> {
   const read = await readInputs(options);
   const plan = assemblePlan(options, read, options.secrets.ids);
   requireBuildKit(options);
-  const { guard } = options;
-  const found = guard === undefined ? [] : await guardBuild(options, read, guard);
   using secrets = new JoinedSecrets(options.secrets, options);
-  using mask = new FlagMask(secrets, options.mask);
+  using guard = guardOf({ options, inputs: read, plan, secrets });
+  using logins = options.sourceAuth && new SourceLogins(options.sourceAuth);
+  const ours = (): Secret[] => [...secrets.ofFlags, ...(logins?.opened ?? [])];
+  using mask = new FlagMask(ours, options.mask);
   const inputs = await tieToValues(options, read);
   const report = new Report(options, read.dockerfile.shown, (text) =>
     withoutDigests(mask.text(text)),
@@ -69,9 +72,9 @@ export async function build(options: BuildOptions): Promise<BuildResult> {
   options.signal?.addEventListener("abort", abort);
   if (options.signal?.aborted === true) abort();
   try {
-    for (const text of found) report.emit({ kind: "warning", text });
     await removeStaleResults(options);
-    const result = await buildPlanned({ options, secrets, inputs, plan, stop, report });
+    const job = { options, secrets, logins, inputs, plan, stop, report };
+    const result = await buildGuarded(job, guard);
     await writeResults(options, result);
     return result;
   } finally {
@@ -79,28 +82,70 @@ export async function build(options: BuildOptions): Promise<BuildResult> {
   }
 }
 
-async function buildPlanned(job: Job): Promise<BuildResult> {
+function guardOf(o: {
+  readonly options: BuildOptions;
+  readonly inputs: BuildInputs;
+  readonly plan: BuildPlan;
+  readonly secrets: JoinedSecrets;
+}): BuildGuard | undefined {
+  const { options, ...rest } = o;
+  return options.guard && new BuildGuard({ request: options, guard: options.guard, ...rest });
+}
+
+/** Tells what the guard has seen, also when the build fails of something else. */
+async function buildGuarded(job: Job, guard: BuildGuard | undefined): Promise<BuildResult> {
+  let refused: unknown;
+  try {
+    return await buildPlanned(job, guard);
+  } catch (error) {
+    refused = (await guard?.refusal(error)) ?? error;
+    throw refused;
+  } finally {
+    // a refusal names them all
+    const seen = refused instanceof PlaintextError ? [] : ((await guard?.warnings()) ?? []);
+    for (const text of seen) job.report.emit({ kind: "warning", text });
+  }
+}
+
+async function buildPlanned(job: Job, guard: BuildGuard | undefined): Promise<BuildResult> {
   const { options, inputs, plan, stop, report } = job;
   const onFailure = (error: Error): void => stop.abort(error);
-  const served = new ServedSecrets(job.secrets, onFailure);
-  const serving = await serve(inputs, options.cwd, onFailure);
-  const local = await localServices(options, onFailure);
-  for (const text of plan.warnings) report.emit({ kind: "warning", text });
+  const onOpened = openingTeller(report);
+  const served = new ServedSecrets(job.secrets, { onFailure, onOpened, logins: job.logins });
+  const serving = await serve(inputs, options.cwd, { onFailure, guard });
+  await using local = await localServices(options, inputs.named, onFailure);
+  for (const text of [...plan.warnings, ...local.warnings]) report.emit({ kind: "warning", text });
   const open = async (): Promise<Session> =>
     openSession(options.engine, {
       secrets: served,
       auth: options.auth && reporting(options.auth, stop),
       env: options.env,
-      services: [...serving.services, ...local, ...(options.services ?? [])],
+      services: [...serving.services, ...local.services, ...(options.services ?? [])],
       sharedKey: serving.sharedKey,
       signal: options.signal,
     });
-  const connections = await connectBoth(options.engine, open, options.signal);
+  // values are opened while the engine answers; nothing is asked of it before all is well
+  const begun = guard?.begin();
+  begun?.catch(() => undefined);
+  const connections = await connectBoth(options.engine, open, options.signal).catch(
+    async (error: unknown) => {
+      // what it is about to open is to be wiped
+      await begun?.catch(() => undefined);
+      throw error;
+    },
+  );
   try {
     const { session } = connections;
     void watch(session, stop);
-    const metadata = await run({ ...job, session, places: serving.places }, connections);
-    const imageId = imageIdOf(options, metadata);
+    for (const text of (await begun) ?? []) report.emit({ kind: "warning", text });
+    const places = { ...serving.places, ...local.places };
+    const { caches } = local;
+    const { answer, facts } = await run({ ...job, session, places, caches }, connections);
+    await local.finish(answer);
+    const imageId = imageIdOf(options, answer);
+    // an engine with containerd's store pushes while it exports
+    const isPushed = facts.containerd || connections.control === null;
+    const metadata = isPushed ? answer : await pushImages(options, answer, stop.signal);
     return { imageId, tags: plan.tags, opened: served.opened, warnings: report.warnings, metadata };
   } finally {
     await connections.close();
@@ -110,19 +155,15 @@ async function buildPlanned(job: Job): Promise<BuildResult> {
 async function run(
   job: RunningJob,
   { control }: Connections,
-): Promise<ReadonlyMap<string, string>> {
+): Promise<{ readonly answer: ReadonlyMap<string, string>; readonly facts: EngineFacts }> {
   const { options, stop } = job;
   stop.signal.throwIfAborted();
   const workers = control === null ? null : await control.listWorkers(stop.signal);
   const facts = factsOf(options.engine.version.engine, workers);
   refuseUnsupported(options, facts, hasFrontend(job));
-  if (control !== null) {
-    const answer = await solveBuild(job, { control, facts });
-    if (!facts.containerd) await pushImages(options, stop.signal);
-    return answer;
-  }
+  if (control !== null) return { answer: await solveBuild(job, { control, facts }), facts };
   warnOfRoad(job, facts);
-  return postBuild(job);
+  return { answer: await postBuild(job), facts };
 }
 
 /**
@@ -136,13 +177,27 @@ async function tieToValues(options: BuildOptions, inputs: BuildInputs): Promise<
   const { content, shown } = inputs.dockerfile;
   if (content === null)
     throw new UsageError("USAGE_CONFLICT", "--secret-cache needs a Dockerfile that is read here", {
-      hint: "name a local one with -f, or leave out --secret-cache",
+      hint: "name a local one with -f, or pass --secret-cache=off",
     });
-  using key = digestKey(secretCache.privateKey);
+  const { ids } = secretCache;
+  if (cachedSteps(content.toString("utf8"), { marked: ids, target }).length === 0) return inputs;
+  using key = digestKey(await secretCache.privateKey());
   const open = async (id: string): ReturnType<typeof secrets.open> => secrets.open(id);
-  const marked = { marked: secretCache.ids, key, open };
+  const marked = { marked: ids, key, open };
   const tied = await withSecretCache({ dockerfile: content, shown, target, ...marked });
   return { ...inputs, dockerfile: { ...inputs.dockerfile, content: tied } };
+}
+
+/** Reports each opening; the first of a login for git with what git makes of it. */
+function openingTeller(report: Report): (id: string) => void {
+  const warned = new Set<string>();
+  return (id) => {
+    report.emit({ kind: "opened", secret: escapeControl(id), at: Date.now() });
+    if (!isGitId(id) || warned.has(id)) return;
+    warned.add(id);
+    const text = `${escapeControl(id)} becomes an argument of git on the engine's host, where every process can read it`;
+    report.emit({ kind: "warning", text });
+  };
 }
 
 /** `# syntax=` or its build argument: a front end of its own, perhaps newer than the engine. */
@@ -160,7 +215,7 @@ function warnOfRoad({ options, report }: Job, { version }: EngineFacts): void {
 
 function imageIdOf(options: BuildOptions, metadata: ReadonlyMap<string, string>): string {
   const isWanted = readCall(options.call) === null && outputsOf(options).some(isImage);
-  const id = metadata.get(IMAGE_ID);
+  const id = metadata.get(IMAGE_DIGEST);
   if (id !== undefined || !isWanted) return id ?? "";
   throw new DockerError("DOCKER_REFUSED", "the engine ended the build without an image");
 }

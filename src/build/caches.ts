@@ -1,5 +1,6 @@
 /** `--cache-from`, `--cache-to`, `--attest`, `--sbom`, `--provenance`, `--call`. Pure. */
 import {
+  isTrue,
   malformed,
   readPairs,
   readRecord,
@@ -7,6 +8,7 @@ import {
   writeRecord,
   type TypedValue,
 } from "./flag-values.ts";
+import type { TypedAttributes } from "../session/control/messages.ts";
 import type { BuildRequest } from "./options.ts";
 
 /** Places of a cache: `REF[,REF]` for a registry, or `type=…,…`. @throws {@link UsageError} USAGE */
@@ -21,6 +23,58 @@ export function readCaches(
 
 function registries(text: string, flag: string): TypedValue[] {
   return readRecord(text, flag).map((ref) => ({ type: "registry", attributes: { ref } }));
+}
+
+/** Caches as BuildKit takes them. */
+export interface Caches {
+  readonly imports: readonly TypedAttributes[];
+  readonly exports: readonly TypedAttributes[];
+}
+
+/**
+ * The caches of a build, with what docker takes from the environment for them: GitHub's address and
+ * token, which only its runner knows. Outside of the runner, GitHub's cache is left out, as docker
+ * does.
+ *
+ * @throws {@link UsageError} USAGE
+ */
+export function cachesOf(request: BuildRequest): Caches {
+  const complete = (texts: readonly string[] | undefined, flag: string): TypedAttributes[] =>
+    readCaches(texts, flag)
+      .map((one) => withEnvironment(one, request.env))
+      .filter(isActive);
+  return {
+    imports: complete(request.cacheFrom, "--cache-from"),
+    exports: complete(request.cacheTo, "--cache-to"),
+  };
+}
+
+type Env = BuildRequest["env"];
+
+function withEnvironment({ type, attributes }: TypedValue, env: Env): TypedAttributes {
+  if (type === "gha") return { type, attributes: { ...githubOf(attributes, env), ...attributes } };
+  return { type, attributes };
+}
+
+/** Names of the variables: actions/toolkit, packages/cache/src/internal/config.ts. */
+function githubOf({ version }: TypedValue["attributes"], env: Env): Record<string, string> {
+  const isSecond =
+    version === "2" || (version === undefined && isTrue(env["ACTIONS_CACHE_SERVICE_V2"]));
+  return given({
+    token: env["ACTIONS_RUNTIME_TOKEN"],
+    url: env["ACTIONS_CACHE_URL"] ?? env["ACTIONS_RESULTS_URL"],
+    url_v2: isSecond ? env["ACTIONS_RESULTS_URL"] : undefined,
+  });
+}
+
+function given(values: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  const pairs = Object.entries(values).filter((pair): pair is [string, string] => !!pair[1]);
+  return Object.fromEntries(pairs);
+}
+
+function isActive({ type, attributes }: TypedAttributes): boolean {
+  const { token = "", url = "", url_v2: second = "" } = attributes;
+  return type !== "gha" || (token !== "" && url + second !== "");
 }
 
 /** One attestation. */

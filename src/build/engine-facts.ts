@@ -2,9 +2,10 @@
 import { compareApi } from "../docker/version.ts";
 import { DockerError } from "../errors.ts";
 import type { Worker } from "../session/control/messages.ts";
-import { attestationsOf, readCaches, readCall } from "./caches.ts";
+import { attestationsOf, cachesOf, readCall } from "./caches.ts";
+import { hasGitQuery } from "./git-address.ts";
 import type { BuildRequest } from "./options.ts";
-import { isImage, outputsOf } from "./outputs.ts";
+import { isImage, outputsOf, type Output } from "./outputs.ts";
 
 /** An engine, as the flags of a build see it. */
 export interface EngineFacts {
@@ -34,7 +35,7 @@ export function factsOf(version: string, workers: readonly Worker[] | null): Eng
 }
 
 /** Why an engine can't do what a flag asks. */
-type Reason = "old" | "store" | "road" | "client";
+type Reason = "old" | "store" | "road" | "never";
 
 interface Need {
   readonly flag: string;
@@ -58,6 +59,7 @@ export function refuseUnsupported(
   const needs = [
     ...frontendNeeds(request, facts, hasFrontend),
     ...resultNeeds(request, facts),
+    ...cacheNeeds(request, facts),
     ...storeNeeds(request, facts),
     ...(facts.road === "build" ? roadNeeds(request) : []),
   ];
@@ -65,47 +67,33 @@ export function refuseUnsupported(
   if (first !== undefined) throw unsupported(first, facts);
 }
 
+/** Each flag with the first engine whose own front end, or whose BuildKit, has it. */
 function frontendNeeds(request: BuildRequest, facts: EngineFacts, hasFrontend: boolean): Need[] {
-  const older = (version: string): boolean => isOlder(facts, version);
   const call = readCall(request.call);
-  const lint = call?.name === "lint" && older("27.1") && !hasFrontend;
-  return [
-    ...need(isGiven(request.buildContexts) && older("23.0") && !hasFrontend, {
-      flag: "--build-context",
-      reason: "old",
-      since: "23.0",
-    }),
-    ...need(lint, { flag: "--check", reason: "old", since: "27.1" }),
-    ...need(call !== null && older("23.0"), { flag: "--call", reason: "old", since: "23.0" }),
-    ...need(request.shmSize !== undefined && older("23.0"), {
-      flag: "--shm-size",
-      reason: "old",
-      since: "23.0",
-    }),
-    ...need(isGiven(request.ulimits) && older("23.0"), {
-      flag: "--ulimit",
-      reason: "old",
-      since: "23.0",
-    }),
+  const given: readonly (readonly [flag: string, since: string, is: boolean])[] = [
+    ["--build-context", "23.0", isGiven(request.buildContexts) && !hasFrontend],
+    // measured on 26.1: the query becomes a part of the path. A newer front end does not help: it is
+    // BuildKit that fetches
+    ["a git address with a query", "28.5", hasGitQuery(request)],
+    ["--cgroup-parent", "23.0", request.cgroupParent !== undefined],
+    ["--check", "27.1", call?.name === "lint" && !hasFrontend],
+    ["--call", "23.0", call !== null],
+    ["--shm-size", "23.0", request.shmSize !== undefined],
+    ["--ulimit", "23.0", isGiven(request.ulimits)],
   ];
+  return given
+    .filter(([, since, is]) => is && isOlder(facts, since))
+    .map(([flag, since]) => ({ flag, reason: "old", since }));
 }
 
 function resultNeeds(request: BuildRequest, facts: EngineFacts): Need[] {
   const outputs = outputsOf(request);
-  const caches = [
-    ...readCaches(request.cacheFrom, "--cache-from").map((one) => ({ one, flag: "--cache-from" })),
-    ...readCaches(request.cacheTo, "--cache-to").map((one) => ({ one, flag: "--cache-to" })),
-  ];
-  const isLocal = caches.find(({ one }) => one.type === "local");
   return [
     ...need(outputs.length > 1 && isOlder(facts, "26.0"), {
       flag: "a second --output",
       reason: "old",
       since: "26.0",
     }),
-    ...(isLocal === undefined
-      ? []
-      : [{ flag: `${isLocal.flag} type=local`, reason: "client" } as const]),
     ...need(facts.hostGateway === null && (request.addHosts ?? []).some(isHostGateway), {
       flag: "--add-host NAME:host-gateway",
       reason: "old",
@@ -114,12 +102,32 @@ function resultNeeds(request: BuildRequest, facts: EngineFacts): Need[] {
   ];
 }
 
+/** Kinds of cache that an engine has at all, with containerd's store. */
+const CACHES = ["registry", "local", "gha"];
+/** Those that an engine has with its own store. */
+const OWN_CACHES: Readonly<Record<string, readonly string[]>> = {
+  "--cache-from": ["registry", "local"],
+  "--cache-to": ["inline"],
+};
+
+function cacheNeeds(request: BuildRequest, { containerd }: EngineFacts): Need[] {
+  const { imports, exports } = cachesOf(request);
+  const all = [
+    ...imports.map(({ type }) => ({ type, flag: "--cache-from" })),
+    ...exports.map(({ type }) => ({ type, flag: "--cache-to" })),
+  ];
+  return all.flatMap(({ type, flag }): Need[] => {
+    const own = OWN_CACHES[flag] ?? [];
+    if (own.includes(type) || (containerd && CACHES.includes(type))) return [];
+    return [{ flag: `${flag} type=${type}`, reason: CACHES.includes(type) ? "store" : "never" }];
+  });
+}
+
 /** What only containerd's image store can hold. */
 function storeNeeds(request: BuildRequest, facts: EngineFacts): Need[] {
   if (facts.containerd) return [];
   const outputs = outputsOf(request);
   const attested = attestationsOf(request).find(({ value }) => value !== null);
-  const exported = readCaches(request.cacheTo, "--cache-to").some(({ type }) => type !== "inline");
   const archive = outputs.find(({ exporter }) => exporter === "oci" || exporter === "docker");
   return [
     ...need((request.platform ?? "").includes(","), {
@@ -127,7 +135,18 @@ function storeNeeds(request: BuildRequest, facts: EngineFacts): Need[] {
       reason: "store",
     }),
     ...(attested === undefined ? [] : [{ flag: attested.flag, reason: "store" } as const]),
-    ...need(exported, { flag: "--cache-to", reason: "store" }),
+    ...need(
+      (request.buildContexts ?? []).some((text) => /^[^=]*=oci-layout:/.test(text)),
+      {
+        flag: "--build-context NAME=oci-layout://…",
+        reason: "store",
+      },
+    ),
+    // the Engine API's push always makes a tag
+    ...need(outputs.some(isPushedByDigest), {
+      flag: "--output push-by-digest=true",
+      reason: "store",
+    }),
     ...need(isGiven(request.annotations) && outputs.some(isImage), {
       flag: "--annotation",
       reason: "store",
@@ -136,6 +155,10 @@ function storeNeeds(request: BuildRequest, facts: EngineFacts): Need[] {
       ? []
       : [{ flag: `--output type=${archive.exporter},dest=…`, reason: "store" } as const]),
   ];
+}
+
+function isPushedByDigest({ push, attributes }: Output): boolean {
+  return push && attributes["push-by-digest"] === "true";
 }
 
 /** What `POST /build` has no parameter for. */
@@ -148,6 +171,7 @@ function roadNeeds(request: BuildRequest): Need[] {
     ["--call", readCall(request.call) !== null],
     ["--output", outputs.length !== 1 || outputs.some((one) => !isImage(one))],
     ["--cache-to", isGiven(request.cacheTo)],
+    ["--cache-from", cachesOf(request).imports.some(({ type }) => type !== "registry")],
     ["--push", outputs.some(({ push }) => push)],
     ["a context from a URL or stdin", request.context === "-" || isUrl(request.context)],
   ];
@@ -158,8 +182,8 @@ function unsupported({ flag, reason, since }: Need, { version }: EngineFacts): D
   const said: Readonly<Record<Reason, readonly [string, string]>> = {
     old: ["is too old for", `it needs Docker ${since ?? ""} or newer`],
     store: ["can't do", 'it needs the containerd image store ("containerd-snapshotter": true)'],
+    never: ["can't do", "use type=registry; or another builder: --via buildx"],
     road: ["refuses POST /grpc, without which there is no", `leave ${flag} out, or allow /grpc`],
-    client: ["gets no store of ours for", "use type=registry or type=inline"],
   };
   const [what, hint] = said[reason];
   return new DockerError("DOCKER_TOO_OLD", `engine ${version} ${what} ${flag}`, { hint });
@@ -174,7 +198,7 @@ function isGiven(values: readonly string[] | undefined): boolean {
 }
 
 /** True for `NAME:host-gateway`. */
-export function isHostGateway(host: string): boolean {
+function isHostGateway(host: string): boolean {
   return /[:=]host-gateway$/.test(host);
 }
 

@@ -71,5 +71,18 @@ export interface SourceEvent {
   readonly source: SourceText;
 }
 
+/**
+ * A secret was opened for the engine, which asked for it: once for each time that it asked. What is
+ * opened only to mask output, or to look for it in what is sent, is not told.
+ */
+export interface OpenedEvent {
+  readonly kind: "opened";
+  /** The id that the engine named. */
+  readonly secret: string;
+  /** By our own clock. */
+  readonly at: number;
+}
+
 /** Anything that a build reports. */
-export type BuildEvent = StepEvent | StatusEvent | LogEvent | WarningEvent | SourceEvent;
+export type BuildEvent =
+  StepEvent | StatusEvent | LogEvent | WarningEvent | SourceEvent | OpenedEvent;

@@ -46,6 +46,11 @@ export function readTyped(text: string, flag: string): TypedValue {
   return { type, attributes };
 }
 
+/** True for what Go reads as true: `1`, `t`, `true`. */
+export function isTrue(text = ""): boolean {
+  return /^(?:1|t|true)$/i.test(text);
+}
+
 /** Writes pairs as one record, quoting what holds a comma or a quote. */
 export function writeRecord(pairs: readonly (readonly [string, string])[]): string {
   return pairs

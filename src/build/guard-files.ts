@@ -9,8 +9,10 @@ export interface ContextFile {
   /** Relative to the context, with `/`. */
   readonly path: string;
   readonly absolute: string;
-  /** Bytes. */
+  /** Bytes; more than it has is fine. */
   readonly size: number;
+  readonly shown?: string | undefined;
+  readonly ignoreFile?: string | undefined;
 }
 
 /**
@@ -30,8 +32,8 @@ export async function* travellingFiles(
   entries: AsyncIterable<ContextFile> | Iterable<ContextFile>,
 ): AsyncGenerator<TravellingFile> {
   let breath = performance.now();
-  for await (const { path, absolute, size } of entries) {
-    yield { path, open: () => (size <= AT_ONCE_BYTES ? whole(absolute) : inChunks(absolute)) };
+  for await (const { absolute, size, ...file } of entries) {
+    yield { ...file, open: () => (size <= AT_ONCE_BYTES ? whole(absolute) : inChunks(absolute)) };
     if (performance.now() - breath < BREATH_MS) continue;
     await setImmediate();
     breath = performance.now();

@@ -10,9 +10,10 @@ export class PlaintextError extends PolicyError {
   /** Every place, in the order of {@link findPlaintext}. */
   readonly findings: readonly PlaintextFinding[];
 
-  constructor(findings: readonly [PlaintextFinding, ...PlaintextFinding[]]) {
+  /** @param isCut - there may be more: looking for all took too long */
+  constructor(findings: readonly [PlaintextFinding, ...PlaintextFinding[]], isCut = false) {
     const [first] = findings;
-    super("POLICY", messageOf(findings), { place: first.place, hint: hintOf(first) });
+    super("POLICY", messageOf(findings, isCut), { place: first.place, hint: hintOf(first) });
     this.findings = findings;
   }
 
@@ -33,9 +34,9 @@ export class PlaintextError extends PolicyError {
  *
  * @throws {@link PlaintextError} POLICY with every place
  */
-export function refusePlaintext(findings: readonly PlaintextFinding[]): void {
+export function refusePlaintext(findings: readonly PlaintextFinding[], isCut = false): void {
   const [first, ...rest] = findings.filter(({ certain }) => certain);
-  if (first !== undefined) throw new PlaintextError([first, ...rest]);
+  if (first !== undefined) throw new PlaintextError([first, ...rest], isCut);
 }
 
 /**
@@ -56,15 +57,17 @@ export function plaintextWarnings(
     });
 }
 
-function messageOf(findings: readonly PlaintextFinding[]): string {
+function messageOf(findings: readonly PlaintextFinding[], isCut: boolean): string {
   const named = findings.slice(0, MAX_NAMED).map((found) => `${found.what} in ${placeText(found)}`);
   const more = findings.length - named.length;
   const rest = more === 0 ? "" : `, and ${more} more`;
-  return `the build would send secrets in plain: ${named.join(", ")}${rest}`;
+  const cut = isCut ? "; not every file was looked at" : "";
+  return `the build would send secrets in plain: ${named.join(", ")}${rest}${cut}`;
 }
 
 function placeText({ where, place }: PlaintextFinding): string {
   if (where === "file-name") return "the name of a file in the context";
+  if (where === "tar") return "the tar on stdin";
   return positionOf(place);
 }
 
@@ -88,17 +91,27 @@ const HINTS: Readonly<Record<PlaintextPlace, (finding: PlaintextFinding) => stri
   "build-arg": mount,
   dockerfile: mount,
   label: () => "leave it out: everybody who has the image can read its labels",
-  file: ({ place }) => `add ${place.file ?? "it"} to .dockerignore`,
+  annotation: () => "leave it out: everybody who has the image can read its annotations",
+  "build-context": fetchElsewhere,
+  context: fetchElsewhere,
+  file: ({ place, ignore }) =>
+    `add ${ignore?.pattern ?? place.file ?? "it"} to ${ignore?.file ?? ".dockerignore"}`,
   "file-name": () => "rename the file, or add its folder to .dockerignore",
+  tar: () => "leave the file out of the tar",
 };
+
+function fetchElsewhere(): string {
+  return "fetch it here and name the folder: the engine keeps the URLs that it fetched";
+}
 
 /** What replaces a literal: the step asks for the secret itself. */
 function mount({ secret }: PlaintextFinding): string {
   if (secret === null) return "take the key out, and make a new one: sealmount key new";
-  return `use RUN --mount=type=secret,id=${idOf(secret)} instead`;
+  return `put it in [build_secrets] and use RUN --mount=type=secret,id=${idOf(secret)} instead`;
 }
 
 /** A name from the manifest; anything else would have to be quoted in a Dockerfile. */
 function idOf(secret: string): string {
-  return /^[\w.-]+$/.test(secret) ? secret : "ID";
+  const name = secret.replace(/^build\//, "");
+  return /^[\w.-]+$/.test(name) ? name : "ID";
 }

@@ -13,10 +13,14 @@ import { provability } from "../needles/provability.ts";
 import { NeedleTable } from "../needles/table.ts";
 import { needlesOf } from "../needles/variants.ts";
 import type { Secret } from "../secret/secret.ts";
+import { isKeyName, isVariablesName } from "./guard-names.ts";
 import { FileScan, linesAt, type ScanHit } from "./guard-scan.ts";
 
-/** Where plaintext was found. */
-export type PlaintextPlace = "build-arg" | "label" | "dockerfile" | "file" | "file-name";
+/** Where plaintext was found; `tar` is the context on stdin. */
+export type PlaintextPlace = FlagPlace | "dockerfile" | "file" | "file-name" | "tar";
+
+/** A flag of docker's, or the context itself where it is a URL. */
+export type FlagPlace = "build-arg" | "label" | "annotation" | "build-context" | "context";
 
 /** One place of one secret. */
 export interface PlaintextFinding {
@@ -29,12 +33,26 @@ export interface PlaintextFinding {
   readonly place: Place;
   /** False for what may well be harmless, such as a `.env` without any known secret. */
   readonly certain: boolean;
+  /** For a file: where it could be ignored. */
+  readonly ignore?: Ignorable;
+}
+
+/** How a file would be kept here. */
+export interface Ignorable {
+  /** The ignore file, as shown. */
+  readonly file: string;
+  /** What to write into it. */
+  readonly pattern: string;
 }
 
 /** A file that travels. */
 export interface TravellingFile {
-  /** Relative to the context, with `/`. */
+  /** Relative to its context, with `/`. */
   readonly path: string;
+  /** As shown in messages. Default: {@link path}. */
+  readonly shown?: string | undefined;
+  /** The ignore file of its context, as shown. Default: `.dockerignore`. */
+  readonly ignoreFile?: string | undefined;
   /**
    * Its bytes in chunks of any size, each with memory of its own. Called again when something was
    * found, for line numbers.
@@ -46,9 +64,8 @@ export interface TravellingFile {
 export interface GuardInput {
   /** See {@link guardNeedles}; stay the caller's to wipe. */
   readonly needles: readonly Needle[];
-  /** Names with their final values, those from the environment too. */
-  readonly buildArgs?: Iterable<readonly [string, string]>;
-  readonly labels?: Iterable<readonly [string, string]>;
+  /** Names with their final values, those from the environment too; in the order of the message. */
+  readonly flags?: Iterable<readonly [place: FlagPlace, name: string, value: string]>;
   readonly dockerfile?: { readonly shown: string; readonly content: Buffer };
   /** What the ignore file lets through. */
   readonly files?: AsyncIterable<TravellingFile>;
@@ -73,7 +90,7 @@ export function guardNeedles(secrets: Iterable<Secret>): Needle[] {
 }
 
 /**
- * Finds every place at once, in the order: build arguments, labels, Dockerfile, files.
+ * Finds every place at once, in the order: flags, Dockerfile, files.
  *
  * Memory: about 300 KiB, whatever the files' sizes.
  *
@@ -81,29 +98,38 @@ export function guardNeedles(secrets: Iterable<Secret>): Needle[] {
  */
 export async function findPlaintext(input: GuardInput): Promise<PlaintextFinding[]> {
   const table = new NeedleTable(input.needles);
+  try {
+    return await findIn(table, input);
+  } finally {
+    table.wipe();
+  }
+}
+
+/** As {@link findPlaintext}, with a table that was made before and stays the caller's to wipe. */
+export async function findIn(
+  table: NeedleTable,
+  input: Omit<GuardInput, "needles">,
+): Promise<PlaintextFinding[]> {
   const scan = new FileScan(table);
   try {
     return [
-      ...inFlags(scan, "build-arg", input.buildArgs ?? []),
-      ...inFlags(scan, "label", input.labels ?? []),
+      ...inFlags(scan, input.flags ?? []),
       ...(await inDockerfile(scan, input)),
       ...(await inFiles(scan, input)),
     ];
   } finally {
     scan.wipe();
-    table.wipe();
   }
 }
 
 function inFlags(
   scan: FileScan,
-  where: "build-arg" | "label",
-  flags: Iterable<readonly [string, string]>,
+  flags: Iterable<readonly [place: FlagPlace, name: string, value: string]>,
 ): PlaintextFinding[] {
-  return [...flags].flatMap(([name, value], index) => {
+  return [...flags].flatMap(([where, name, value], index) => {
     const isNameSecret = scan.text(name).length > 0;
     const shown = isNameSecret ? `number ${index + 1}` : escapeControl(name);
-    const place = { key: `--${where} ${shown}` };
+    const place = { key: where === "context" ? "the context's URL" : `--${where} ${shown}` };
     const hits = scan.text(`${name}=${value}`);
     return oneEach(hits).map((hit) => finding(where, hit, place));
   });
@@ -111,7 +137,7 @@ function inFlags(
 
 async function inDockerfile(
   scan: FileScan,
-  { dockerfile }: GuardInput,
+  { dockerfile }: Omit<GuardInput, "needles">,
 ): Promise<PlaintextFinding[]> {
   if (dockerfile === undefined) return [];
   const { shown, content } = dockerfile;
@@ -121,7 +147,10 @@ async function inDockerfile(
   return inFile(scan, "dockerfile", { path: shown, open });
 }
 
-async function inFiles(scan: FileScan, input: GuardInput): Promise<PlaintextFinding[]> {
+async function inFiles(
+  scan: FileScan,
+  input: Omit<GuardInput, "needles">,
+): Promise<PlaintextFinding[]> {
   const found: PlaintextFinding[] = [];
   for await (const file of input.files ?? []) {
     input.signal?.throwIfAborted();
@@ -141,8 +170,12 @@ async function inFile(
   file: TravellingFile,
 ): Promise<PlaintextFinding[]> {
   const { hits, isPrivateKey } = await scan.file(file.open());
-  const shown = scan.text(file.path).length > 0 ? WITHHELD : escapeControl(file.path);
-  if (hits.length === 0) return suspicious(file.path, shown, isPrivateKey);
+  const shown = scan.text(file.path).length > 0 ? WITHHELD : escapeControl(file.shown ?? file.path);
+  const more = where === "file" && shown !== WITHHELD ? { ignore: ignorable(file) } : {};
+  if (hits.length === 0) {
+    const found = suspicious(file.path, shown, isPrivateKey);
+    return found === null ? [] : [{ ...found, ...more }];
+  }
   const lines = await linesAt(
     file.open(),
     hits.map(({ offset }) => offset),
@@ -150,12 +183,18 @@ async function inFile(
   const places = withoutRepeats(
     hits.map((hit, index) => ({ ...hit, line: lines[index] ?? undefined })),
   );
-  return places.map(({ line, ...hit }) =>
-    finding(where, hit, { file: shown, ...(line !== undefined && { line }) }),
-  );
+  return places.map(({ line, ...hit }) => ({
+    ...finding(where, hit, { file: shown, ...(line !== undefined && { line }) }),
+    ...more,
+  }));
 }
 
-function finding(where: PlaintextPlace, hit: ScanHit, place: Place): PlaintextFinding {
+function ignorable({ path, ignoreFile = ".dockerignore" }: TravellingFile): Ignorable {
+  return { file: escapeControl(ignoreFile), pattern: escapeControl(path) };
+}
+
+/** One place of one secret. @param hit - null secret: a private key */
+export function finding(where: PlaintextPlace, hit: ScanHit, place: Place): PlaintextFinding {
   const what = hit.secret === null ? "a private key of sealmount" : nameOf(hit);
   return { where, secret: hit.secret, what, place, certain: true };
 }
@@ -191,19 +230,13 @@ function withoutRepeats(hits: readonly LinedHit[]): LinedHit[] {
     });
 }
 
-/** Names of files that exist to hold secrets; those of samples are no such names. */
-const ENV_FILE =
-  /^\.env(?:rc|\.(?!(?:.*\.)?(?:example|sample|template|dist|defaults?|schema)$).+)?$/;
-const KEY_FILE = /(?:\.(?:key|pem)|^id_[a-z0-9]+)$/;
-
 /** Files that are known to be no place for the public, whatever stands in them. */
-function suspicious(path: string, shown: string, isPrivateKey: boolean): PlaintextFinding[] {
+function suspicious(path: string, shown: string, isPrivateKey: boolean): PlaintextFinding | null {
   const name = path.slice(path.lastIndexOf("/") + 1);
-  const what = ENV_FILE.test(name)
+  const what = isVariablesName(name)
     ? "a file of variables"
-    : isPrivateKey && KEY_FILE.test(name)
+    : isPrivateKey && isKeyName(name)
       ? "a private key"
       : null;
-  if (what === null) return [];
-  return [{ where: "file", secret: null, what, place: { file: shown }, certain: false }];
+  return what && { where: "file", secret: null, what, place: { file: shown }, certain: false };
 }

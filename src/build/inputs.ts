@@ -7,7 +7,9 @@ import { BuildError, UsageError } from "../errors.ts";
 import { IgnoreFile } from "../session/filesync/ignore.ts";
 import { isUrl } from "./engine-facts.ts";
 import { malformed, splitPair } from "./flag-values.ts";
+import { isLayout, readLayout, type LayoutSource } from "./layout-ref.ts";
 import type { BuildRequest } from "./options.ts";
+import { fetchDockerfile, isRemote } from "./remote-dockerfile.ts";
 import type { StandardInput } from "./standard-input.ts";
 
 /** A Dockerfile is text that people write; more than this is a mistake. */
@@ -18,6 +20,7 @@ export type ContextSource =
   | { readonly kind: "folder"; readonly root: string }
   /** The engine fetches it: git, http(s), an image, a stage. */
   | { readonly kind: "reference"; readonly value: string }
+  | LayoutSource
   /** A tar on stdin. */
   | { readonly kind: "archive"; readonly input: StandardInput }
   /** A Dockerfile on stdin alone. */
@@ -62,6 +65,7 @@ export async function readInputs(request: BuildRequest): Promise<BuildInputs> {
 async function pathOf(request: BuildRequest, context: ContextSource): Promise<string | null> {
   const { dockerfile: given, cwd } = request;
   if (given === "-" || context.kind === "empty" || context.kind === "archive") return null;
+  if (given !== undefined && isRemote(given)) return null;
   if (context.kind === "folder") return findDockerfile(context.root, request);
   return given !== undefined && isAbsolute(given) ? resolve(cwd, given) : null;
 }
@@ -99,6 +103,11 @@ function stdinOf({ stdin }: BuildRequest): StandardInput {
 }
 
 async function dockerfileOf(request: BuildRequest, context: ContextSource): Promise<Dockerfile> {
+  const { dockerfile: given, env } = request;
+  if (given !== undefined && isRemote(given)) {
+    const content = await fetchDockerfile(given, env);
+    return { shown: "Dockerfile", content, name: "Dockerfile", ignore: null };
+  }
   const path = await pathOf(request, context);
   if (path !== null) return readDockerfileAt(path, request.cwd);
   if (context.kind === "empty" || request.dockerfile === "-") return dockerfileOnStdin(request);
@@ -195,16 +204,12 @@ async function namedContexts(request: BuildRequest): Promise<Map<string, Context
 async function namedContext(
   name: string,
   value: string,
-  { cwd }: BuildRequest,
+  request: BuildRequest,
 ): Promise<ContextSource> {
-  if (value.startsWith("oci-layout://")) {
-    throw new UsageError("USAGE", `--build-context ${name}: no OCI layout can be sent`, {
-      hint: "load it into the engine and write docker-image://NAME, or unpack it to a folder",
-    });
-  }
+  if (isLayout(value)) return readLayout(name, value, request);
   if (isUrl(value) || /^(?:docker-image:\/\/|target:)/.test(value))
     return { kind: "reference", value };
-  const root = resolve(cwd, value);
+  const root = resolve(request.cwd, value);
   const isFolder = await stat(root).then(
     (entry) => entry.isDirectory(),
     () => false,

@@ -4,12 +4,14 @@ import type { Session } from "../session/session.ts";
 import type { BuildAnswer } from "./answer.ts";
 import type { BuildEvent } from "./events.ts";
 import { failure } from "./failure.ts";
+import type { Caches } from "./caches.ts";
 import type { BuildInputs } from "./inputs.ts";
 import type { BuildOptions } from "./options.ts";
 import type { BuildPlan } from "./plan.ts";
 import { Progress } from "./progress.ts";
 import type { JoinedSecrets } from "./secret-flags.ts";
 import type { Attributes } from "../session/control/messages.ts";
+import type { SourceLogins } from "./source-logins.ts";
 import { decodeStatus } from "./status.ts";
 import { Steps } from "./steps.ts";
 
@@ -17,6 +19,7 @@ import { Steps } from "./steps.ts";
 export interface Job {
   readonly options: BuildOptions;
   readonly secrets: JoinedSecrets;
+  readonly logins: SourceLogins | undefined;
   readonly inputs: BuildInputs;
   readonly plan: BuildPlan;
   /** Fires with the reason: an interrupt, a lost session, a secret or file that can't be opened. */
@@ -29,6 +32,7 @@ export interface RunningJob extends Job {
   readonly session: Session;
   /** Front end attributes: where the session serves what. */
   readonly places: Attributes;
+  readonly caches: Caches;
 }
 
 /** Collects what the events say, while passing them on. */

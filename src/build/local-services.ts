@@ -4,28 +4,42 @@ import { resolve } from "node:path";
 import { UsageError } from "../errors.ts";
 import { fileSendService } from "../session/filesend/service.ts";
 import { tarFile, tarStream, type OutputTarget } from "../session/filesend/targets.ts";
-import type { GrpcService } from "../session/grpc.ts";
 import { sshService } from "../session/ssh/service.ts";
-import { sshSockets } from "../session/ssh/sockets.ts";
+import { sshAgents } from "../session/ssh/sockets.ts";
+import type { ContextSource } from "./inputs.ts";
 import type { BuildOptions } from "./options.ts";
 import { outputsOf, type Output } from "./outputs.ts";
+import { openStores, type Stores } from "./stores.ts";
+
+/** What a build may use, until it is disposed of. */
+export interface LocalServices extends Stores, AsyncDisposable {}
 
 /**
  * The services that this build's flags ask for.
  *
- * @param onFailure - told why an output could not be written
+ * @param named - `--build-context`, by name
+ * @param onFailure - told why an output could not be written, or a cache not be used
  * @throws {@link UsageError} USAGE, USAGE_CONFLICT
  */
 export async function localServices(
   options: BuildOptions,
+  named: ReadonlyMap<string, ContextSource>,
   onFailure: (error: Error) => void,
-): Promise<GrpcService[]> {
+): Promise<LocalServices> {
   const targets = targetsOf(options);
-  const agents = await sshSockets(sshFlags(options), options);
-  return [
-    ...(targets.size > 0 ? [fileSendService(targets, { onFailure })] : []),
-    ...(agents.size > 0 ? [sshService(agents)] : []),
-  ];
+  const stores = await openStores(options, named, onFailure);
+  // the last to be opened, as it is what has to be closed
+  const agents = await sshAgents(sshFlags(options), options);
+  const { sockets } = agents;
+  return {
+    ...stores,
+    services: [
+      ...stores.services,
+      ...(targets.size > 0 ? [fileSendService(targets, { onFailure })] : []),
+      ...(sockets.size > 0 ? [sshService(sockets)] : []),
+    ],
+    [Symbol.asyncDispose]: async () => agents[Symbol.asyncDispose](),
+  };
 }
 
 /** By the exporter's place in the request. */
@@ -38,8 +52,9 @@ function targetsOf(options: BuildOptions): Map<number, OutputTarget> {
   return targets;
 }
 
-function targetOf({ exporter, destination }: Output, options: BuildOptions): OutputTarget | null {
-  if (destination === null) return null;
+function targetOf(output: Output, options: BuildOptions): OutputTarget | null {
+  const { exporter, destination, isLayout } = output;
+  if (destination === null || isLayout === true) return null;
   const path = resolve(options.cwd, destination);
   if (exporter === "local") {
     if (destination !== "-") return { kind: "local", dir: path };

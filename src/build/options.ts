@@ -23,14 +23,14 @@ export interface BuildRequest {
   readonly cwd: string;
   /** Gives its value to a build argument that is named without one. */
   readonly env: Env;
-  /** `-f`; relative to `cwd`, for a tar or URL to what is in it; `-` for stdin. */
+  /** `-f`; relative to `cwd`, for a tar or URL to what is in it; an http address; `-` for stdin. */
   readonly dockerfile?: string | undefined;
   /** Needed where `context` or `dockerfile` is `-`. */
   readonly stdin?: StandardInput | undefined;
   readonly tags?: Texts;
   /** `NAME=VALUE`, or `NAME` to take the value from {@link env}. */
   readonly buildArgs?: Texts;
-  /** `NAME=PATH`, `NAME=URL`, `NAME=docker-image://REF`, `NAME=target:STAGE`. */
+  /** `NAME=PATH`, `NAME=URL`, `NAME=docker-image://REF`, `NAME=oci-layout://PATH`. */
   readonly buildContexts?: Texts;
   /** `KEY=VALUE`, or `KEY` for an empty value. */
   readonly labels?: Texts;
@@ -50,7 +50,9 @@ export interface BuildRequest {
   readonly shmSize?: string | undefined;
   /** `nofile=1024:2048`. */
   readonly ulimits?: Texts;
-  /** `REF` or `type=…,…`. */
+  /** Of RUN steps. */
+  readonly cgroupParent?: string | undefined;
+  /** `REF` or `type=…,…`; folders for `type=local`. */
   readonly cacheFrom?: Texts;
   readonly cacheTo?: Texts;
   /** `type=local,dest=…`, `PATH`, `-` for a tar on stdout. */
@@ -63,7 +65,7 @@ export interface BuildRequest {
   readonly metadataFile?: string | undefined;
   /** Docker's own `--secret`: `id=…,src=PATH` or `id=…,env=NAME`. */
   readonly secretFlags?: Texts;
-  /** `default`, `ID=SOCKET`: agents, never key files. */
+  /** `default`, `ID=SOCKET`, `ID=KEYFILE[,KEYFILE]`. */
   readonly ssh?: Texts;
   /** Entitlements: `network.host`, `security.insecure`. */
   readonly allow?: Texts;
@@ -90,8 +92,11 @@ export interface BuildSecrets {
 export interface SecretCache {
   /** Ids of `[build_secrets]` whose value decides. */
   readonly ids: ReadonlySet<string>;
-  /** The app's private key; its digest key is derived from it. Stays the caller's. */
-  readonly privateKey: Secret;
+  /**
+   * The app's private key, from which the digest key is derived. Asked for when a step of the build
+   * mounts one of {@link ids}; stays the caller's.
+   */
+  readonly privateKey: () => Promise<Secret>;
 }
 
 /** A build. */
@@ -100,6 +105,12 @@ export interface BuildOptions extends BuildRequest {
   readonly secrets: BuildSecrets;
   /** Logins for private base images. */
   readonly auth?: AuthStore | undefined;
+  /**
+   * Logins for git and http sources, such as a git context or `ADD https://…`. Asked with the host as
+   * the engine names it, for git with its port; a login without a user name is a token. `git` on the
+   * engine gets it as an argument, which is told as a warning.
+   */
+  readonly sourceAuth?: AuthStore | undefined;
   /** Looks for plaintext in what is about to travel, and refuses the build. Default: does not look. */
   readonly guard?: Guard | undefined;
   /** Has steps run again when the value of a secret that they mount has changed. */

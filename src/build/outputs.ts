@@ -1,6 +1,6 @@
 /** What a build makes: `--output`, `--push`, `--load`, `--annotation`, as BuildKit's exporters. Pure. */
 import { UsageError } from "../errors.ts";
-import { malformed, readTyped, splitPair, type TypedValue } from "./flag-values.ts";
+import { isTrue, malformed, readTyped, splitPair, type TypedValue } from "./flag-values.ts";
 import type { BuildRequest } from "./options.ts";
 
 /** One output. */
@@ -8,6 +8,8 @@ export interface Output {
   /** The engine's exporter: `moby` is its own image store. */
   readonly exporter: "moby" | "local" | "tar" | "oci" | "docker";
   readonly attributes: Readonly<Record<string, string>>;
+  /** True for `tar=false`: an OCI layout in a folder. */
+  readonly isLayout?: boolean;
   /** Where the session writes it on this machine; `-` is stdout. Null for an image. */
   readonly destination: string | null;
   /** True for an image that goes to a registry too. */
@@ -29,7 +31,8 @@ export function outputsOf(request: BuildRequest): readonly Output[] {
     outputs.push(image(true));
   }
   if (request.load === true && !outputs.some(isImage)) outputs.push(image(false));
-  if (typed.length === 0 && outputs.length === 0) outputs.push(image(false));
+  const isQuiet = isTrue(request.env["BUILDX_NO_DEFAULT_LOAD"]);
+  if (typed.length === 0 && outputs.length === 0 && !isQuiet) outputs.push(image(false));
   refuseUnnamed(outputs, request);
   return outputs;
 }
@@ -40,7 +43,7 @@ export function isImage(output: Output): boolean {
 }
 
 /** `--annotation` as attributes of an image: `[TYPE[PLATFORM][,TYPE…]:]KEY=VALUE`. */
-export function annotationsOf(request: BuildRequest): Readonly<Record<string, string>> {
+function annotationsOf(request: BuildRequest): Readonly<Record<string, string>> {
   return Object.fromEntries((request.annotations ?? []).flatMap(annotationOf));
 }
 
@@ -60,6 +63,7 @@ function outputOf({ type, attributes }: TypedValue, request: BuildRequest): Outp
       return [newImage(rest, true, request)];
     case "local":
     case "tar":
+      refuseDelete(attributes);
       return [{ exporter: type, attributes: rest, destination: wanted(dest, type), push: false }];
     case "docker":
       if (dest === undefined) return [newImage(rest, false, request)];
@@ -97,7 +101,16 @@ function toFile(
   request: BuildRequest,
 ): Output {
   const attributes = { ...named(rest, request), ...annotationsOf(request) };
-  return { exporter, attributes, destination, push: false };
+  const isLayout = /^(?:0|f|false)$/i.test(rest["tar"] ?? "");
+  return { exporter, attributes, destination, push: false, ...(isLayout && { isLayout }) };
+}
+
+/** Newer buildx than Debian's has it; an engine would just not delete. */
+function refuseDelete({ mode }: Readonly<Record<string, string>>): void {
+  if (mode !== "delete") return;
+  throw new UsageError("USAGE", "--output type=local has no mode=delete here", {
+    hint: "empty the folder first, or write to a new one",
+  });
 }
 
 function named(

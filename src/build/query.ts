@@ -28,6 +28,7 @@ export function buildQuery(request: BuildRequest, ids: BuildIds): Query {
     platform: request.platform,
     networkmode: request.network,
     extrahosts: request.addHosts,
+    cgroupparent: request.cgroupParent,
     ...(request.noCache === true && { nocache: 1 }),
     ...(request.pull === true && { pull: 1 }),
     ...(request.shmSize !== undefined && { shmsize: readSize(request.shmSize, "--shm-size") }),

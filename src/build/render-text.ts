@@ -37,7 +37,7 @@ export function lineText({ text, since }: LoggedLine): string {
 }
 
 /** A failed step with its last lines, between rules. */
-export function failureText(step: Step): string {
+function failureText(step: Step): string {
   const lines = [`------`, ` > ${step.name}:`, ...step.log.map(lineText), `------`];
   return `${lines.join("\n")}\n`;
 }
@@ -83,7 +83,7 @@ export class Epilogue {
 }
 
 /** All warnings: those about secrets first, with what to do; the others in a line each. */
-export function warningsText(warnings: readonly WarningEvent[], paint: Paint): string {
+function warningsText(warnings: readonly WarningEvent[], paint: Paint): string {
   if (warnings.length === 0) return "";
   const count = warnings.length === 1 ? "1 warning" : `${warnings.length} warnings`;
   const lines = unsafeFirst(warnings).flatMap((warning) => warningLines(warning, paint));
@@ -91,7 +91,7 @@ export function warningsText(warnings: readonly WarningEvent[], paint: Paint): s
 }
 
 /** True for the warning that a secret stands in the Dockerfile or becomes part of the image. */
-export function isSecretWarning({ text }: WarningEvent): boolean {
+function isSecretWarning({ text }: WarningEvent): boolean {
   return text.startsWith(SECRET_CHECK);
 }
 

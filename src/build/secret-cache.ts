@@ -67,7 +67,7 @@ export async function withSecretCache(o: SecretCacheOptions): Promise<Buffer> {
   if (rewritten !== null) return rewritten;
   throw new BuildError("BUILD_DOCKERFILE", "a step can't be tied to the value of its secret", {
     place: { file: o.shown },
-    hint: "begin the step's line with RUN, or build without --secret-cache",
+    hint: "begin the step's line with RUN, or pass --secret-cache=off",
   });
 }
 

@@ -4,23 +4,32 @@ import { BuildError } from "../errors.ts";
 import type { Secret } from "../secret/secret.ts";
 import { MAX_SECRET_BYTES, type SecretStore } from "../session/secrets/service.ts";
 import type { BuildSecrets } from "./options.ts";
+import type { SourceLogins } from "./source-logins.ts";
+
+/** Who is told of openings, and where the engine's own questions go. */
+export interface ServingOptions {
+  /** Told why a secret could not be opened; the engine only hears that it was not. */
+  onFailure(this: void, error: Error): void;
+  /** Told of each opening for the engine, before the value leaves; of no other opening. */
+  onOpened?(this: void, id: string): void;
+  /** For `GIT_AUTH_*` and `HTTP_AUTH_*`, where no secret of that very name is declared. */
+  readonly logins?: SourceLogins | undefined;
+}
 
 /**
- * A {@link SecretStore} over the manifest's build secrets. Only declared ids are ever opened, so
- * `GIT_AUTH_*` and `HTTP_AUTH_*`, which the engine asks for on its own, are served only when somebody
- * declared them by name.
+ * A {@link SecretStore} over the build's secrets. Only declared ids are ever opened; of what the engine
+ * asks for on its own, `GIT_AUTH_*` and `HTTP_AUTH_*`, also the login of exactly that host.
  */
 export class ServedSecrets implements SecretStore {
   readonly #secrets: BuildSecrets;
   readonly #ids: ReadonlySet<string>;
   readonly #opened = new Map<string, number>();
-  readonly #onFailure: (error: Error) => void;
+  readonly #o: ServingOptions;
 
-  /** @param onFailure - told why a secret could not be opened; the engine only hears that it was not */
-  constructor(secrets: BuildSecrets, onFailure: (error: Error) => void) {
+  constructor(secrets: BuildSecrets, o: ServingOptions) {
     this.#secrets = secrets;
     this.#ids = new Set(secrets.ids);
-    this.#onFailure = onFailure;
+    this.#o = o;
   }
 
   /** Openings by id. */
@@ -29,15 +38,18 @@ export class ServedSecrets implements SecretStore {
   }
 
   async get(id: string): Promise<Buffer | null> {
-    if (!this.#ids.has(id)) return null;
+    const { logins, onOpened, onFailure } = this.#o;
     try {
-      const secret = await this.#secrets.open(id);
+      const secret = await (this.#ids.has(id)
+        ? this.#secrets.open(id)
+        : (logins?.open(id) ?? null));
       if (secret === null) return null;
       const value = copyOf(id, secret);
       this.#opened.set(id, (this.#opened.get(id) ?? 0) + 1);
+      onOpened?.(id);
       return value;
     } catch (error) {
-      this.#onFailure(error instanceof Error ? error : new Error(`secret ${id} can't be opened`));
+      onFailure(error instanceof Error ? error : new Error(`secret ${id} can't be opened`));
       throw error;
     }
   }

@@ -2,7 +2,11 @@
 import { randomBytes } from "node:crypto";
 
 import type { Attributes } from "../session/control/messages.ts";
-import { fileSyncService, type SyncedDir } from "../session/filesync/service.ts";
+import {
+  type ContentInspector,
+  fileSyncService,
+  type SyncedDir,
+} from "../session/filesync/service.ts";
 import type { GrpcService } from "../session/grpc.ts";
 import { uploadService, uploadUrl } from "../session/upload/service.ts";
 import type { BuildInputs, ContextSource, Dockerfile } from "./inputs.ts";
@@ -17,15 +21,28 @@ export interface Serving {
   readonly sharedKey: string;
 }
 
-/** @param onFailure - told why a file can't be sent; the engine only hears that it can't */
+/** Who is told, and who looks. */
+export interface ServingListeners {
+  /** Told why a file can't be sent; the engine only hears that it can't. */
+  onFailure(this: void, error: Error): void;
+  /** Sees what is sent, before it is. */
+  readonly guard?: (ContentInspector & StreamInspector) | undefined;
+}
+
+/** Looks at a stream while it passes it on; what it throws ends the upload. */
+export interface StreamInspector {
+  stream(chunks: AsyncIterable<Buffer>): AsyncIterable<Buffer>;
+}
+
+/** Makes the services. */
 export async function serve(
   inputs: BuildInputs,
   cwd: string,
-  onFailure: (error: Error) => void,
+  { onFailure, guard }: ServingListeners,
 ): Promise<Serving> {
   const { context, dockerfile, named } = inputs;
   const dirs = new Map<string, SyncedDir>(dirsOf(inputs, cwd));
-  const upload = uploadOf(context, onFailure);
+  const upload = uploadOf(context, { onFailure, guard });
   const places: Record<string, string> = {
     filename: dockerfile.name,
     ...(context.kind === "reference" && { context: context.value }),
@@ -37,7 +54,7 @@ export async function serve(
   if (named.size > 0) places["frontend.caps"] = "moby.buildkit.frontend.contexts+forward";
   return {
     services: [
-      fileSyncService(dirs, { onFailure }),
+      fileSyncService(dirs, { onFailure, inspector: guard }),
       ...(upload === null ? [] : [uploadService(upload)]),
     ],
     places,
@@ -74,16 +91,20 @@ async function placesOf(name: string, source: ContextSource): Promise<Attributes
   };
 }
 
-/** These two names are the build's own. */
-function localName(name: string): string {
+/** What the engine calls a named context: two names are the build's own. */
+export function localName(name: string): string {
   return name === "context" || name === "dockerfile" ? `_${name}` : name;
 }
 
 function uploadOf(
   context: ContextSource,
-  onFailure: (error: Error) => void,
+  { onFailure, guard }: ServingListeners,
 ): Parameters<typeof uploadService>[0] | null {
   if (context.kind !== "archive") return null;
   const id = randomBytes(16).toString("hex");
-  return { id, open: () => context.input.stream(), onFailure };
+  const open = (): AsyncIterable<Buffer> => {
+    const stream = context.input.stream();
+    return guard?.stream(stream) ?? stream;
+  };
+  return { id, open, onFailure };
 }

@@ -11,6 +11,7 @@ import { readCall } from "./caches.ts";
 import type { EngineFacts } from "./engine-facts.ts";
 import { decodeSourceInfo } from "./excerpt.ts";
 import { tracer, type RunningJob } from "./job.ts";
+import { pushFailure } from "./push.ts";
 import { solveRequest } from "./solve-request.ts";
 
 /** How long the last progress is waited for once the build has ended; buildx waits 5 s. */
@@ -33,9 +34,9 @@ export async function solveBuild(
   job: RunningJob,
   { control, facts }: SolveRoad,
 ): Promise<ReadonlyMap<string, string>> {
-  const { options, session, stop, places, report } = job;
+  const { options, session, stop, places, caches, report } = job;
   const ref = newRef();
-  const request = solveRequest(options, { ref, session: session.id, facts, places });
+  const request = solveRequest(options, { ref, session: session.id, facts, places, caches });
   const isQuestion = readCall(options.call) !== null;
   const solving = isQuestion
     ? askFrontend(control, request, stop.signal)
@@ -129,6 +130,8 @@ function errorOf(error: unknown, { report }: RunningJob): unknown {
   for (const source of decodeSourceInfo(error.details).slice(0, 1)) report.progress.source(source);
   // with a long Dockerfile the report is too long to be read; then the step's own words must do
   const failed = report.failed((error.isCut ? report.stepError : null) ?? error.message);
+  const push = pushFailure(failed.message);
+  if (push !== null) return push;
   if (report.hasSteps) return failed;
   // nothing had begun: it is the request that the engine does not like
   return new DockerError("DOCKER_REFUSED", `the engine refused the build: ${failed.message}`);

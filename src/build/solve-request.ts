@@ -3,9 +3,10 @@ import { isIP } from "node:net";
 
 import { UsageError } from "../errors.ts";
 import type { Attributes, SolveRequest, TypedAttributes } from "../session/control/messages.ts";
-import { attestationsOf, readCaches, readCall } from "./caches.ts";
+import { attestationsOf, cachesOf, readCall, type Caches } from "./caches.ts";
 import type { EngineFacts } from "./engine-facts.ts";
 import { malformed, readSize, readUlimit, splitPair } from "./flag-values.ts";
+import { hasGitQuery } from "./git-address.ts";
 import type { BuildRequest } from "./options.ts";
 import { outputsOf } from "./outputs.ts";
 
@@ -16,6 +17,7 @@ export interface SolveParts {
   readonly facts: EngineFacts;
   /** `filename`, `context`, `context:NAME` …: where the session serves what. */
   readonly places: Attributes;
+  readonly caches: Caches;
 }
 
 /**
@@ -25,15 +27,18 @@ export interface SolveParts {
  */
 export function solveRequest(request: BuildRequest, parts: SolveParts): SolveRequest {
   const { ref, session, facts } = parts;
-  const caches = readCaches(request.cacheFrom, "--cache-from");
   return {
     ref,
     session,
     frontend: syntaxOf(request) === null ? "dockerfile.v0" : "gateway.v0",
-    frontendAttributes: withCall(request, { ...flagAttributes(request, facts), ...parts.places }),
+    frontendAttributes: withCaps(request, {
+      ...flagAttributes(request, facts),
+      ...importsOf(parts.caches),
+      ...parts.places,
+    }),
     exporters: readCall(request.call) === null ? exportersOf(request, facts) : [],
-    cacheExports: [...readCaches(request.cacheTo, "--cache-to"), ...inlineCache(request)],
-    cacheImports: caches,
+    cacheExports: [...parts.caches.exports, ...inlineCache(request)],
+    cacheImports: parts.caches.imports,
     entitlements: entitlementsOf(request),
     internal: request.record !== true,
   };
@@ -49,7 +54,13 @@ const ANY_ENGINE: EngineFacts = {
 
 /** Reads every flag, so that a malformed one is found before anything is contacted. Throws as above. */
 export function checkFlags(request: BuildRequest): void {
-  solveRequest(request, { ref: "", session: "", facts: ANY_ENGINE, places: {} });
+  solveRequest(request, {
+    ref: "",
+    session: "",
+    facts: ANY_ENGINE,
+    places: {},
+    caches: cachesOf(request),
+  });
   outputsOf(request);
   readCall(request.call);
 }
@@ -95,9 +106,9 @@ function flagAttributes(request: BuildRequest, facts: EngineFacts): Record<strin
       "no-cache": noCacheOf(request),
       "force-network-mode": networkOf(request),
       "shm-size": shmOf(request),
+      "cgroup-parent": request.cgroupParent,
       ulimit: listOf((request.ulimits ?? []).map(readUlimit)),
       "add-hosts": listOf((request.addHosts ?? []).flatMap((host) => hostsOf(host, facts))),
-      "cache-imports": importsOf(request),
       source: syntax?.split(" ", 1)[0],
       cmdline: syntax ?? undefined,
     }),
@@ -107,16 +118,21 @@ function flagAttributes(request: BuildRequest, facts: EngineFacts): Record<strin
   };
 }
 
-/** What `--call` asks, and that a front end which can't answer is an error. */
-function withCall(request: BuildRequest, attributes: Attributes): Attributes {
+/**
+ * What `--call` asks, and what the front end must know for this build: one that does not ends with an
+ * error, where it would otherwise do something else.
+ */
+function withCaps(request: BuildRequest, attributes: Attributes): Attributes {
   const call = readCall(request.call);
-  if (call === null) return attributes;
-  const caps = [attributes["frontend.caps"] ?? [], "moby.buildkit.frontend.subrequests+forward"];
-  return {
-    ...attributes,
-    "frontend.caps": caps.flat().join(","),
-    requestid: `frontend.${call.name}`,
-  };
+  const { "frontend.caps": given = [] } = attributes;
+  const caps = [
+    given,
+    hasGitQuery(request) ? "moby.buildkit.frontend.gitquerystring+forward" : [],
+    call === null ? [] : "moby.buildkit.frontend.subrequests+forward",
+  ].flat();
+  if (caps.length === 0) return attributes;
+  const asked = call === null ? {} : { requestid: `frontend.${call.name}` };
+  return { ...attributes, "frontend.caps": caps.join(","), ...asked };
 }
 
 /** `BUILDKIT_SYNTAX` names a front end other than the engine's own. */
@@ -156,10 +172,11 @@ function hostsOf(text: string, { hostGateway }: EngineFacts): string[] {
   });
 }
 
-function importsOf(request: BuildRequest): string | undefined {
-  const caches = readCaches(request.cacheFrom, "--cache-from");
-  if (caches.length === 0) return undefined;
-  return JSON.stringify(caches.map(({ type, attributes }) => ({ Type: type, Attrs: attributes })));
+/** The front end imports too: it has its own list. */
+function importsOf({ imports }: Caches): Attributes {
+  if (imports.length === 0) return {};
+  const list = imports.map(({ type, attributes }) => ({ Type: type, Attrs: attributes }));
+  return { "cache-imports": JSON.stringify(list) };
 }
 
 /** The argument that asks for a cache inside of the image itself. */

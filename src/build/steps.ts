@@ -78,14 +78,18 @@ export class Steps {
 
   /** Takes an event; returns its step, or null when it belongs to none that is shown. */
   push(event: BuildEvent): Step | null {
-    if (event.kind === "source") return null;
-    const step = event.kind === "step" ? this.#step(event) : this.#known.get(event.step ?? "");
+    const step = this.#stepOf(event);
     if (step === undefined) return null;
     if (event.kind === "status") addPart(step, event);
     if (event.kind === "warning") step.warnings.push(event);
     if (event.kind === "log") this.#log(step, event);
     if (step.isShown) this.#shown.add(step);
     return this.#shown.has(step) ? step : null;
+  }
+
+  #stepOf(event: BuildEvent): Step | undefined {
+    if (event.kind === "source" || event.kind === "opened") return undefined;
+    return event.kind === "step" ? this.#step(event) : this.#known.get(event.step ?? "");
   }
 
   /** Those that have started. */

@@ -6,7 +6,7 @@ import type { BuildRequest } from "./options.ts";
 export type ViaTool = "docker" | "buildx" | "podman";
 
 /** First descriptor that a child inherits beside stdin, stdout and stderr. */
-export const FIRST_DESCRIPTOR = 3;
+const FIRST_DESCRIPTOR = 3;
 
 /** What is going to run. Names only: `--dry-run` prints it. */
 export interface ViaPlan {
@@ -70,6 +70,7 @@ function flagsOf(request: BuildRequest): string[] {
     ...flag("add-host", request.addHosts),
     ...flag("shm-size", request.shmSize),
     ...flag("ulimit", request.ulimits),
+    ...flag("cgroup-parent", request.cgroupParent),
     ...flag("ssh", request.ssh),
     ...flag("allow", request.allow),
     ...flag("secret", request.secretFlags),

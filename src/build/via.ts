@@ -5,8 +5,11 @@ import type { FileHandle } from "node:fs/promises";
 import { BuildError, InterruptedError, SealmountError } from "../errors.ts";
 import { MAX_SECRET_BYTES } from "../session/secrets/service.ts";
 import { planBuild } from "./build.ts";
+import { BuildGuard, type Guard } from "./guard-build.ts";
+import { readInputs } from "./inputs.ts";
 import { findMemoryFolder, memoryFile } from "./memory-file.ts";
 import type { BuildRequest, BuildSecrets } from "./options.ts";
+import { JoinedSecrets } from "./secret-flags.ts";
 import { tooLarge } from "./served-secrets.ts";
 import { assembleVia, type ViaPlan, type ViaTool } from "./via-plan.ts";
 
@@ -23,6 +26,8 @@ export interface ViaRequest extends BuildRequest {
 /** A build by another builder. */
 export interface ViaOptions extends ViaRequest {
   readonly secrets: BuildSecrets;
+  /** Looks for plaintext in flags, the Dockerfile and every file that is not ignored. */
+  readonly guard?: Guard | undefined;
   /** The child's environment: without any key variable. */
   readonly childEnv: Readonly<Record<string, string>>;
   /** Where the child's output goes; without it, the child gets our own terminal or pipe. */
@@ -55,12 +60,13 @@ export async function planVia(request: ViaRequest, ids: readonly string[]): Prom
  * also when they, or we, are killed.
  *
  * @throws {@link BuildError} BUILD_FAILED when the builder's exit code is not 0; also as planBuild
- * @throws {@link PolicyError} POLICY when there is no file system in memory
+ * @throws {@link PolicyError} POLICY when there is no file system in memory, or plaintext would travel
  * @throws {@link SealmountError} PROGRAM_NOT_FOUND when the builder is not installed
  * @throws {@link InterruptedError} when the signal fired
  */
 export async function buildVia(o: ViaOptions): Promise<ViaResult> {
   const plan = await planVia(o, o.secrets.ids);
+  const seen = o.guard === undefined ? [] : await lookAt(o, o.guard);
   const files: FileHandle[] = [];
   try {
     const folder = plan.secrets.length === 0 ? "" : await findMemoryFolder(o.env);
@@ -78,7 +84,15 @@ export async function buildVia(o: ViaOptions): Promise<ViaResult> {
     await closeAll(files);
   }
   const opened = new Map(plan.secrets.map((id) => [id, 1]));
-  return { opened, warnings: plan.warnings };
+  return { opened, warnings: [...plan.warnings, ...seen] };
+}
+
+/** @throws {@link PlaintextError} POLICY */
+async function lookAt(o: ViaOptions, guard: Guard): Promise<string[]> {
+  const [inputs, plan] = [await readInputs(o), await planBuild(o, o.secrets.ids)];
+  using secrets = new JoinedSecrets(o.secrets, o);
+  using guarded = new BuildGuard({ request: o, inputs, plan, secrets, guard });
+  return await guarded.beginWhole();
 }
 
 async function fileFor(id: string, folder: string, secrets: BuildSecrets): Promise<FileHandle> {

@@ -39,7 +39,7 @@ export function renderOverview(specs: readonly CommandSpec[], version: string): 
 /** The page of `sealmount COMMAND --help`. */
 export function renderCommand(spec: CommandSpec): string {
   const exits = spec.exits.map((code): Row => [String(code), EXIT_MEANING[code]]);
-  const own = spec.options.map(optionRow);
+  const own = spec.options.filter(({ hidden }) => hidden !== true).map(optionRow);
   return page([
     [`sealmount ${spec.name}: ${spec.summary}`],
     ["Usage:", `${TAB}${usageOf(spec)}`],

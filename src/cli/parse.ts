@@ -21,7 +21,10 @@ export async function parseWords(
   const split = await splitAny(options, whole, spec.stopAtOperand === true);
   if ("mistake" in split) return { problem: problemOf(split.mistake, spec, options) };
   if (split.parsed["help"] !== undefined) return split;
-  const problem = checkOperands(spec, split.operands) ?? checkChoices(options, split.parsed);
+  const problem =
+    checkRefused(spec, split.parsed) ??
+    checkOperands(spec, split.operands) ??
+    checkChoices(options, split.parsed);
   return problem === null ? split : { problem };
 }
 
@@ -66,7 +69,10 @@ function problemOf(
     code: "USAGE_UNKNOWN",
     message: `sealmount ${spec.name} has no such option${name}`,
     hint,
-    guess: { typed, known: options.map(({ long }) => `--${long}`) },
+    guess: {
+      typed,
+      known: options.filter(({ hidden }) => hidden !== true).map(({ long }) => `--${long}`),
+    },
   };
 }
 
@@ -87,6 +93,14 @@ function checkOperands(spec: CommandSpec, operands: readonly string[]): UsagePro
 function countOf(most: number): string {
   if (most === 0) return "no argument";
   return `at most ${most} ${most === 1 ? "argument" : "arguments"}`;
+}
+
+/** Options of docker that can't be done here. */
+function checkRefused({ name, options }: CommandSpec, parsed: Parsed): UsageProblem | null {
+  const found = options.find(({ long, refused }) => refused !== undefined && long in parsed);
+  if (found?.refused === undefined) return null;
+  const message = `sealmount ${name} can't do --${found.long}`;
+  return { code: "USAGE", message, hint: found.refused };
 }
 
 function checkChoices(options: readonly OptionSpec[], parsed: Parsed): UsageProblem | null {

@@ -21,6 +21,10 @@ export interface OptionSpec {
   readonly fallback?: string;
   readonly about: string;
   readonly repeat?: true;
+  /** True: taken, but not in help. */
+  readonly hidden?: true;
+  /** Why the option can't be done, and what to do instead: typing it is an error that says so. */
+  readonly refused?: string;
   /** The only values that are taken. */
   readonly choices?: readonly string[];
 }

@@ -2,9 +2,9 @@ import type { OptionSpec } from "./spec.ts";
 import type { Split } from "./split-words.ts";
 
 /**
- * Splits the words of a call that is written plainly: known long options, each value in a word of
- * its own or after `=`. Loading commander costs half as much as starting Node, so it is left to the
- * calls that need it: short options, mistakes, everything unusual.
+ * Splits the words of a call that is written plainly: known options, each value in a word of its own,
+ * or after `=` of a long one. Loading commander costs half as much as starting Node, so it is left to
+ * the calls that need it: mistakes, short options in one word, everything unusual.
  *
  * @returns null for a call that is not plain; otherwise exactly what commander would give
  */
@@ -13,7 +13,12 @@ export function splitPlainWords(
   words: readonly string[],
   stopAtOperand: boolean,
 ): Split | null {
-  const known = new Map(options.map((option) => [`--${option.long}`, option]));
+  const known = new Map(
+    options.flatMap((option): [string, OptionSpec][] => [
+      [`--${option.long}`, option],
+      ...(option.short === undefined ? [] : [[`-${option.short}`, option] as [string, OptionSpec]]),
+    ]),
+  );
   const parsed: Record<string, true | readonly string[]> = {};
   const operands: string[] = [];
   let at = 0;
@@ -47,7 +52,8 @@ function readOption(
   word: string,
   next: string | undefined,
 ): PlainOption | null {
-  const [name = "", ...rest] = word.split("=");
+  // what follows a short option's letter is its value, `=` included
+  const [name = "", ...rest] = word.startsWith("--") ? word.split("=") : [word];
   const option = known.get(name);
   if (option === undefined) return null;
   const { long } = option;

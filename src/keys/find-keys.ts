@@ -61,6 +61,19 @@ export async function findKeys(options: KeySourceOptions): Promise<Keyring> {
   }
 }
 
+/**
+ * Looks for private keys where nobody is asked and nothing is started: all places but `key_command`.
+ * A place that must not or can't be used is passed over.
+ *
+ * @returns perhaps without any key; the caller disposes it
+ */
+export async function findKeysQuietly(options: KeySourceOptions): Promise<Keyring> {
+  checkedApp(options.app);
+  const search = new Search(options.wanted ?? []);
+  for (const source of sourcesOf(options)) if (!search.isDone) await search.tryAt(source);
+  return search.found;
+}
+
 /** What was found so far. */
 class Search {
   readonly keys: FoundKey[] = [];
@@ -93,8 +106,22 @@ class Search {
     }
   }
 
+  /** As {@link look}; a place that can't be used is as one without keys. */
+  async tryAt(source: KeySource): Promise<void> {
+    try {
+      await this.look(source);
+    } catch (error) {
+      if (!(error instanceof KeyStoreError)) throw error;
+      this.#tried.push(`${source.name} (refused: ${error.message})`);
+    }
+  }
+
+  get found(): Keyring {
+    return new Keyring(this.keys, this.#tried);
+  }
+
   finish(app: string): Keyring {
-    if (this.keys.length > 0) return new Keyring(this.keys, this.#tried);
+    if (this.keys.length > 0) return this.found;
     const places = this.#tried.map((place) => place.replace(" (none there)", "")).join(", ");
     throw new KeyStoreError("KEY_NOT_FOUND", `no private key for app ${app}; tried ${places}`, {
       hint: "put the key in one of them, or run `sealmount key import`",

@@ -1,6 +1,6 @@
 import { Fields, isScalar } from "./fields.ts";
 import { readFileTarget } from "./file-target.ts";
-import type { Entry, FileTarget, Scope, Source } from "./model.ts";
+import { BUILD, type Entry, type FileTarget, type Scope, type Source } from "./model.ts";
 import { isBase64, isDate } from "./names.ts";
 import type { Problems } from "./problems.ts";
 import { dottedKey } from "./toml-text.ts";
@@ -20,6 +20,9 @@ const ATTRIBUTES = [
 
 /** Of an entry that may be delivered as a file. */
 const ALL_ATTRIBUTES = [...ATTRIBUTES, "file", "owner", "mode"] as const;
+
+/** Of a build secret. */
+const BUILD_ATTRIBUTES = [...ATTRIBUTES, "cache"] as const;
 
 /** What is being read. */
 export interface EntryContext {
@@ -74,9 +77,10 @@ function readAttributes(
     const source = readSealed(fields);
     return source && { name, scope, place, source };
   }
-  fields.refuseUnknown(files ? ALL_ATTRIBUTES : ATTRIBUTES, "attribute");
+  const own = scope === BUILD ? BUILD_ATTRIBUTES : ATTRIBUTES;
+  fields.refuseUnknown(files ? ALL_ATTRIBUTES : own, "attribute");
   const source = readSource(fields);
-  const extras = readExtras(fields);
+  const extras = { ...readExtras(fields), ...(scope === BUILD && readCache(fields)) };
   const file = files ? readFileTarget(fields) : undefined;
   return source && { name, scope, place, source, ...extras, ...fileOf(file) };
 }
@@ -163,6 +167,18 @@ function readExpires(fields: Fields): string | undefined {
   if (node === undefined) return undefined;
   if ((node.kind === "string" || node.kind === "datetime") && isDate(node.text)) return node.text;
   return fields.complain("expires", "this is no date", { hint: "write expires = 2027-01-31" });
+}
+
+/** What decides whether a step that mounts a build secret runs again; `off` is docker's own way. */
+function readCache(fields: Fields): Pick<Entry, "cache"> {
+  const cache = fields.text("cache");
+  if (cache === "value") return { cache };
+  if (cache !== undefined && cache !== "off") {
+    fields.complain("cache", "this is neither value nor off", {
+      hint: 'write cache = "value": a step that mounts it runs again when the value has changed',
+    });
+  }
+  return {};
 }
 
 /** Name that the secret of a slot is bound to: its dotted key. */

@@ -48,6 +48,8 @@ export interface Entry {
   readonly description?: string;
   /** Question to ask when the value is missing; `true` asks with the description. */
   readonly prompt?: string | true;
+  /** Of a build secret: a step that mounts it runs again when the value has changed. */
+  readonly cache?: "value";
   /** Generator, such as `base64:32`; not checked here. */
   readonly generate?: string;
 }

@@ -2,6 +2,7 @@ import { wipeNeedles } from "../needles/needle.ts";
 import type { Needle } from "../needles/needle.ts";
 import { findAll } from "../needles/search.ts";
 import { NeedleTable } from "../needles/table.ts";
+import { Tails } from "../needles/tails.ts";
 import { needlesOf } from "../needles/variants.ts";
 import type { Secret } from "../secret/secret.ts";
 
@@ -49,13 +50,7 @@ export class Matcher {
 
   /** Where the longest tail begins that could be the beginning of a needle; else the length. */
   tail(text: Buffer): number {
-    const { table, byFirst } = this.#ready();
-    const first = Math.max(0, text.length - table.longest + 1);
-    for (let at = first; at < text.length; at++) {
-      const group = byFirst.get(text[at] ?? 0);
-      if (group?.some(({ bytes }) => mayBegin(bytes, text, at)) === true) return at;
-    }
-    return text.length;
+    return this.#ready().tails.start(text);
   }
 
   wipe(): void {
@@ -75,18 +70,10 @@ export class Matcher {
 interface Prepared {
   readonly needles: Needle[];
   readonly table: NeedleTable;
-  /** Needles by their first byte. */
-  readonly byFirst: ReadonlyMap<number, readonly Needle[]>;
+  readonly tails: Tails;
 }
 
 function prepare(secrets: readonly Secret[]): Prepared {
   const needles = secrets.flatMap((secret) => needlesOf(secret, "mask"));
-  const byFirst = Map.groupBy(needles, ({ bytes }) => bytes[0] ?? 0);
-  return { needles, table: new NeedleTable(needles), byFirst };
-}
-
-/** True when the text from `at` on is a proper beginning of the needle. */
-function mayBegin(needle: Buffer, text: Buffer, at: number): boolean {
-  const length = text.length - at;
-  return length < needle.length && needle.compare(text, at, text.length, 0, length) === 0;
+  return { needles, table: new NeedleTable(needles), tails: new Tails(needles) };
 }

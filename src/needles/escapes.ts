@@ -20,6 +20,18 @@ const PERCENT_SAFE = [
 /** application/x-www-form-urlencoded as the URL standard writes it; a space becomes `+`. */
 const FORM_SAFE = "*-._";
 
+/** `%00` to `%ff`, shared by all tables: every command that masks output waits for them. */
+const PERCENT = {
+  upper: percentForms("0123456789ABCDEF"),
+  lower: percentForms("0123456789abcdef"),
+};
+
+function percentForms(digits: string): readonly Buffer[] {
+  return Array.from({ length: 256 }, (_, byte) =>
+    Buffer.from(`%${digits.charAt(byte >> 4)}${digits.charAt(byte & 15)}`),
+  );
+}
+
 /** Percent forms: each safe set in both cases of the hexadecimal digits, and the form encoding. */
 export const PERCENT_TABLES: readonly EscapeTable[] = [
   ...PERCENT_SAFE.flatMap((safe) => [percentTable(safe, "upper"), percentTable(safe, "lower")]),
@@ -41,13 +53,10 @@ export const JSON_TABLES: readonly EscapeTable[] = [
 ];
 
 function percentTable(safe: string, letters: "upper" | "lower", space?: string): EscapeTable {
-  const unchanged = new Set(Buffer.from(ALPHANUMERIC + safe));
-  return Array.from({ length: 256 }, (_, byte) => {
-    if (unchanged.has(byte)) return undefined;
-    if (byte === 0x20 && space !== undefined) return Buffer.from(space);
-    const digits = byte.toString(16).padStart(2, "0");
-    return Buffer.from(`%${letters === "upper" ? digits.toUpperCase() : digits}`);
-  });
+  const table: (Buffer | undefined)[] = [...PERCENT[letters]];
+  for (const byte of Buffer.from(ALPHANUMERIC + safe)) table[byte] = undefined;
+  if (space !== undefined) table[0x20] = Buffer.from(space);
+  return table;
 }
 
 function jsonTable(more: Readonly<Record<string, string>>): EscapeTable {

@@ -42,8 +42,8 @@ export function provability(secret: Secret): Provable {
   });
 }
 
-/** In the list, or one or two characters repeated such as `00000000`. */
-function isCommon(value: Buffer): boolean {
+/** True for what stands in ordinary files: in the list, or one or two characters repeated such as `00000000`. */
+export function isCommon(value: Buffer): boolean {
   if (value.length >= SHORTEST_PROVABLE && new Set(value).size <= 2) return true;
   const lower = Buffer.alloc(value.length);
   for (const [i, byte] of value.entries()) lower[i] = byte >= 65 && byte <= 90 ? byte + 32 : byte;

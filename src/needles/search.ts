@@ -1,5 +1,5 @@
 import type { Needle } from "./needle.ts";
-import { GRAM_FACTOR, gramAt, NeedleTable, SHORTEST_NEEDLE } from "./table.ts";
+import { GRAM_FACTOR, NeedleTable, SHORTEST_NEEDLE } from "./table.ts";
 
 /** One occurrence of a needle. */
 export interface Hit {
@@ -117,12 +117,13 @@ function probe(
   bytes: Buffer,
   o: { readonly from: number; readonly visit: (needle: Needle, start: number) => void },
 ): number {
-  // locals and plain indexing: this loop is the cost of the whole search
+  // locals and one load a probe: this loop is the cost of the whole search
   const { stride, filter, filterShift } = table;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const end = bytes.length - SHORTEST_NEEDLE;
   let at = o.from;
   for (; at <= end; at += stride) {
-    const gram = gramAt(bytes, at);
+    const gram = view.getInt32(at, true);
     if (filter[Math.imul(gram, GRAM_FACTOR) >>> filterShift] === 0) continue;
     for (const { needle, offset } of table.entries(gram) ?? []) {
       if (at >= offset) o.visit(needle, at - offset);

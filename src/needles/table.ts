@@ -89,8 +89,8 @@ export class NeedleTable {
   }
 }
 
-/** Four bytes as one number, the first one lowest; the same on every machine. */
-export function gramAt(bytes: Uint8Array, at: number): number {
+/** Four bytes as one number, the first one lowest, as `DataView.getInt32(at, true)` reads them. */
+function gramAt(bytes: Uint8Array, at: number): number {
   return (
     (bytes[at] ?? 0) |
     ((bytes[at + 1] ?? 0) << 8) |

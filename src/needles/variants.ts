@@ -3,7 +3,7 @@ import { ALIGNMENTS, asciiJson, base64Inside, escape, hex } from "./encode.ts";
 import { JSON_TABLES, PERCENT_TABLES } from "./escapes.ts";
 import { secretLines, trimmed, withLineEndings } from "./lines.ts";
 import type { Encoding, Needle } from "./needle.ts";
-import { provability } from "./provability.ts";
+import { isCommon, provability, SHORTEST_PROVABLE } from "./provability.ts";
 
 /**
  * What the needles are for. `search` proves absence: nothing that occurs by accident. `mask`
@@ -11,10 +11,14 @@ import { provability } from "./provability.ts";
  */
 export type Purpose = "search" | "mask";
 
-/** Shortest needle in bytes: a `line` is one of several, so it must be longer to mean anything. */
+/**
+ * Shortest needle in bytes. A `line` is one of several, so to prove something it must be longer. A
+ * mask sees the lines of a value one by one, when a program prints them so: each is hidden that is
+ * long enough to be no accident.
+ */
 const SHORTEST = {
-  search: { raw: 8, encoded: 8, line: 16, keyLine: 16 },
-  mask: { raw: 4, encoded: 5, line: 16, keyLine: 8 },
+  search: { raw: 8, encoded: 8, line: 16 },
+  mask: { raw: 4, encoded: 5, line: SHORTEST_PROVABLE },
 } as const;
 
 /**
@@ -58,8 +62,8 @@ class Collector {
     this.#shortest = SHORTEST[purpose];
   }
 
-  add(encoding: Encoding, bytes: Buffer, shortest = this.#shortestOf(encoding)): void {
-    if (bytes.length < shortest || this.#isKnown(bytes)) bytes.fill(0);
+  add(encoding: Encoding, bytes: Buffer): void {
+    if (bytes.length < this.#shortestOf(encoding) || this.#isKnown(bytes)) bytes.fill(0);
     else this.needles.push({ secret: this.#secret, encoding, bytes });
   }
 
@@ -104,13 +108,8 @@ function addJson(collector: Collector, escaped: Buffer): void {
 
 function addLines(collector: Collector, value: Buffer, purpose: Purpose): void {
   if (!value.includes(0x0a)) return;
-  const { line, keyLine } = SHORTEST[purpose];
-  for (const text of secretLines(value, true)) {
-    collector.add("line", copyOf(text), keyLine);
-  }
-  if (purpose === "search") return;
-  for (const text of secretLines(value, false)) {
-    collector.add("line", copyOf(text), line);
+  for (const text of secretLines(value, purpose === "search")) {
+    if (!isCommon(text)) collector.add("line", copyOf(text));
   }
 }
 

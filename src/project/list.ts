@@ -18,6 +18,8 @@ export interface SecretInfo {
   readonly file?: FileTarget;
   readonly expires?: string;
   readonly type?: string;
+  /** Of a build secret: a step that mounts it runs again when the value has changed. */
+  readonly cache?: "value";
   readonly description?: string;
   readonly place: Place;
 }
@@ -80,12 +82,14 @@ function infoOf(entry: Entry, keyId: string | null): SecretInfo {
   };
 }
 
-function optionalOf(entry: Entry): Pick<SecretInfo, "file" | "expires" | "type" | "description"> {
-  const { file, expires, type, description } = entry;
+type Optional = Pick<SecretInfo, "file" | "expires" | "type" | "cache" | "description">;
+
+function optionalOf({ file, expires, type, cache, description }: Entry): Optional {
   return {
     ...(file === undefined ? {} : { file }),
     ...(expires === undefined ? {} : { expires }),
     ...(type === undefined ? {} : { type }),
+    ...(cache === undefined ? {} : { cache }),
     ...(description === undefined ? {} : { description }),
   };
 }

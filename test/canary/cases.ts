@@ -100,6 +100,7 @@ export function badCases(stage: Stage): readonly Case[] {
     ...badManifests(),
     ...badBoxes(stage),
     ...badEngines(),
+    ...plaintext(stage),
     ...interrupted(),
   ];
 }
@@ -289,6 +290,36 @@ function badEngines(): readonly Case[] {
         Dockerfile: "FROM busybox:local\nRUN --mount=type=secret,id=nope,required=true true\n",
       },
     },
+  ];
+}
+
+/** What would travel to the engine in plain. */
+function plaintext(stage: Stage): readonly Case[] {
+  const refused = (title: string, o: Pick<Case, "files" | "env">, ...args: string[]): Case => ({
+    title: `IT3: ${title}`,
+    args: ["build", ...args, "."],
+    exit: 9,
+    ...o,
+  });
+  const { variable } = CANARIES;
+  const copied = "FROM busybox:local\nCOPY . /app\n";
+  return [
+    refused("a secret as a build argument", { env: { T: variable } }, "--build-arg", "T"),
+    refused("a secret in a file", { files: { Dockerfile: copied, "src/a.js": `a='${variable}'` } }),
+    refused("a secret in a folder's name", {
+      files: { Dockerfile: copied, [`src/${encodeURIComponent(variable)}/a.js`]: "a" },
+    }),
+    refused("a secret in the Dockerfile", {
+      files: { Dockerfile: `FROM busybox:local\nENV T='${variable}'\n` },
+    }),
+    refused("a key in a file", {
+      files: { Dockerfile: copied, "notes/key.txt": `${stage.key}\n` },
+    }),
+    refused(
+      "a secret for another builder",
+      { files: { Dockerfile: copied, settings: `T='${variable}'\n` } },
+      "--via=docker",
+    ),
   ];
 }
 

@@ -14,7 +14,7 @@ import { Engine } from "../../src/docker/engine.ts";
 import { connectControl } from "../../src/session/control/client.ts";
 import { RpcError } from "../../src/session/control/rpc-error.ts";
 import { openSession } from "../../src/session/session.ts";
-import { dockerOut, engineHost, engineVersion } from "../engine/current.ts";
+import { dockerOut, engineHost, engineVersion, needsEngine } from "../engine/current.ts";
 import { canary, leaksIn } from "../support/canary.ts";
 import { parseJson } from "../support/json.ts";
 import type { World } from "../support/temp.ts";
@@ -83,8 +83,8 @@ describe("the Control service", () => {
 });
 
 describe("what stays on the engine", () => {
-  it("a build leaves no record of itself, unless it is asked to", async () => {
-    if (!(await engineVersion()).atLeast(24, 0)) return;
+  it("a build leaves no record of itself, unless it is asked to", async (context) => {
+    await needsEngine(context, [24, 0], "build records");
     await dockerfile(world, "ARG MARK", "RUN true");
     const [quiet, recorded] = [canary("quiet"), canary("recorded")];
     await built(world, { buildArgs: [`MARK=${quiet}`] });

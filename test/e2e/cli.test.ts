@@ -242,6 +242,47 @@ describe("build and verify", () => {
     expect(await ran(flag)).toBe(false);
   });
 
+  it('a build secret with cache = "value" ties the steps that mount it, and no others', async () => {
+    const set = async (name: string, value: string): Promise<unknown> =>
+      sealmountOut(["set", name, "--build", "--stdin"], { ...at, stdin: value });
+    await set("tied", canary("tied"));
+    await set("loose", canary("loose"));
+    const manifest = join(world.cwd, "iterapp.toml");
+    const text = await readFile(manifest, "utf8");
+    await writeFile(manifest, text.replace(/^(tied = \{.*) \}$/m, '$1, cache = "value" }'));
+    const mark = canary("step");
+    const step = (id: string): string =>
+      `RUN --mount=type=secret,id=${id} echo ran-${id.toUpperCase()} # ${mark}`;
+    // each in a stage of its own: a step runs again when the one before it does
+    await dockerfile(
+      `FROM ${BASE} AS a`,
+      step("tied").replace(" #", " && touch /a #"),
+      `FROM ${BASE} AS b`,
+      step("loose").replace(" #", " && touch /b #"),
+      `FROM ${BASE}`,
+      "COPY --from=a /a /",
+      "COPY --from=b /b /",
+    );
+    const ran = async (...flags: string[]): Promise<string> => {
+      const built = await sealmount(["build", "--progress=plain", ...flags, "-t", IMAGE, "."], at);
+      expect(built.code).toBe(0);
+      return ["TIED", "LOOSE"]
+        .filter((id) => new RegExp(`^#\\d+ [\\d.]+ ran-${id}$`, "m").test(built.stderr))
+        .join();
+    };
+    expect([await ran(), await ran()]).toEqual(["TIED,LOOSE", ""]);
+    // set keeps the attribute
+    await set("tied", canary("tied"));
+    await set("loose", canary("loose"));
+    expect([await ran(), await ran()]).toEqual(["TIED", ""]);
+    expect(await ran("--secret-cache=value")).toBe("LOOSE");
+    expect(await sealmountOut(["ls"], at)).toMatch(/^tied .* value$/m);
+    // as docker: the first run without digests is one more, a new value none
+    await ran("--secret-cache=off");
+    await set("tied", canary("tied"));
+    expect(await ran("--secret-cache=off")).toBe("");
+  });
+
   it("leaves nothing of a build on the engine, but with --record", async () => {
     await dockerfile(`FROM ${BASE}`, "RUN true");
     const traces = async (...flags: string[]): Promise<number> => {

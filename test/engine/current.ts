@@ -1,4 +1,6 @@
 /** The engine of this test run: what `global-setup.ts` started, for the test files to use. */
+import type { TestContext } from "vitest";
+
 import { parseJson } from "../support/json.ts";
 import { docker, type Ended, type TestEngine } from "./engine.ts";
 
@@ -34,6 +36,21 @@ export async function engineVersion(): Promise<{
     atLeast: (wantedMajor, wantedMinor) =>
       major > wantedMajor || (major === wantedMajor && minor >= wantedMinor),
   };
+}
+
+/** Skips a test, and says why, on engines that lack what it is about. */
+export async function needsEngine(
+  context: TestContext,
+  [major, minor]: readonly [major: number, minor: number],
+  what: string,
+): Promise<void> {
+  const version = await engineVersion();
+  context.skip(!version.atLeast(major, minor), `engine ${version.text} does not know ${what}`);
+}
+
+/** Skips a test, and says why, on an engine that was there before: only our own may be looked into. */
+export function needsOwnEngine(context: TestContext): void {
+  context.skip(testEngine().dataRoot === "", "the engine is not one that the tests have started");
 }
 
 /** Runs the docker client on this run's engine. */

@@ -3,6 +3,7 @@
 #
 #   engine.sh up      [--suite NAME] [--private]  find or start an engine; prints KEY=VALUE lines
 #   engine.sh env     [--suite NAME] [--private]  the same lines, starts nothing (exit 1: none answers)
+#   engine.sh restart [--suite NAME]              stop the private engine and start it again
 #   engine.sh down    [--suite NAME] [--purge]    stop the private engine (never anybody else's)
 #   engine.sh install [--suite NAME]              only download and unpack
 #   engine.sh status                              what is unpacked, what runs
@@ -47,6 +48,7 @@ usage() {
 command=${1:-}
 [ $# -eq 0 ] || shift
 suite=${SEALMOUNT_ENGINE_SUITE:-trixie} private=0 purge=0
+grace=15 # seconds that the daemon gets to end
 while [ $# -gt 0 ]; do
   case $1 in
     --suite)
@@ -251,6 +253,14 @@ make_path() {
   ln -sf "$CACHE/host-$(host_codename)/usr/sbin/runc" "$RUN/$id.bin/runc"
   ln -sf "$CACHE/host-$(host_codename)/usr/bin/tini-static" "$RUN/$id.bin/docker-init"
 }
+# A lock of whoever calls this script must not live on in the daemon.
+close_inherited() {
+  local fd
+  for fd in /proc/self/fd/*; do
+    fd=${fd##*/}
+    [ "$fd" -le 2 ] || [ "$fd" -ge 255 ] || eval "exec $fd>&-"
+  done
+}
 start() {
   local n i
   works command -v ip || die "the command ip is missing (Debian: iproute2)"
@@ -262,13 +272,17 @@ start() {
   printf '{"features":{%s},"registry-mirrors":[%s]}\n' "${store:+\"containerd-snapshotter\":true}" \
     "${SEALMOUNT_ENGINE_MIRROR:+\"$SEALMOUNT_ENGINE_MIRROR\"}" >"$RUN/$id.json"
   rm -f "$socket" "$RUN/$id.pid"
-  PATH=$RUN/$id.bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
-    setsid -f dockerd --config-file "$RUN/$id.json" --host "unix://$socket" --group "$(id -gn)" \
-    --pidfile "$RUN/$id.pid" --data-root "$CACHE/data-$id" --exec-root "$RUN/$id.exec" \
-    --containerd-namespace "sealmount-$id" --containerd-plugins-namespace "sealmount-$id-plugins" \
-    --bridge "smeng$n" --default-address-pool "base=172.31.$((n * 16 + 8)).0/21,size=26" \
-    --iptables=false --ip6tables=false --ip-masq=false --ip-forward=false \
-    --log-level warn >"$RUN/$id.log" 2>&1 </dev/null
+  (
+    close_inherited
+    cd / # git and others of the daemon fail in a folder that is gone
+    PATH=$RUN/$id.bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+      setsid -f dockerd --config-file "$RUN/$id.json" --host "unix://$socket" --group "$(id -gn)" \
+      --pidfile "$RUN/$id.pid" --data-root "$CACHE/data-$id" --exec-root "$RUN/$id.exec" \
+      --containerd-namespace "sealmount-$id" --containerd-plugins-namespace "sealmount-$id-plugins" \
+      --bridge "smeng$n" --default-address-pool "base=172.31.$((n * 16 + 8)).0/21,size=26" \
+      --iptables=false --ip6tables=false --ip-masq=false --ip-forward=false \
+      --log-level warn >"$RUN/$id.log" 2>&1 </dev/null
+  )
   for ((i = 0; i < 300; i++)); do
     ! ping_socket "$socket" || return 0
     sleep 0.1
@@ -296,7 +310,7 @@ stop_daemon() { # PID: containers first, else the daemon waits for each of them
     "${api[@]}" -o /dev/null --max-time 10 -X POST "http://localhost/containers/$container/kill" || true
   done
   kill -TERM "$1" 2>/dev/null || true
-  for ((i = 0; i < 150; i++)); do
+  for ((i = 0; i < grace * 10; i++)); do
     kill -0 "$1" 2>/dev/null || return 0
     sleep 0.1
   done
@@ -353,6 +367,13 @@ case $command in
   install)
     lock
     install_all 9>&-
+    ;;
+  restart)
+    lock
+    pid_of >/dev/null || die "no private engine $id to restart"
+    grace=3
+    { stop && start; } 9>&-
+    print_env "unix://$socket" "$id"
     ;;
   down)
     lock

@@ -54,6 +54,12 @@ export async function startEngine(variant: string): Promise<TestEngine> {
   };
 }
 
+/** Stops an engine of our own and starts it again; returns when it answers. */
+export async function restartEngine({ variant }: TestEngine): Promise<void> {
+  const [suite = "", store = ""] = variant.split("-");
+  await runScript("engine.sh", ["restart", "--suite", suite], { SEALMOUNT_ENGINE_STORE: store });
+}
+
 /** Makes the local base images: `busybox` (busybox:local), `node` (node:24-slim), `frontend`. */
 export async function makeBaseImages(
   engine: TestEngine,

@@ -2,6 +2,7 @@
 # packages.sh - the few Debian packages that the tests need beside Node, installed when they are missing.
 #
 #   curl, iproute2, mount            the private engine (test/engine/engine.sh)
+#   git                              git contexts: the engine fetches them with it, and a test serves them
 #   libseccomp2, libdevmapper1.02.1  runc, and the dockerd of bookworm
 #   python3, python3-nacl            pseudo-terminals, CPU times, and sealing with another libsodium binding
 #
@@ -15,6 +16,7 @@ say() { printf 'setup: %s\n' "$*" >&2; }
 probe() {
   case $1 in
     curl) command -v curl ;;
+    git) command -v git ;;
     iproute2) command -v ip ;;
     mount) command -v umount ;;
     libseccomp2) ldconfig -p | grep -F libseccomp.so.2 ;;
@@ -25,7 +27,7 @@ probe() {
 }
 list_missing() {
   local package
-  for package in curl iproute2 mount libseccomp2 libdevmapper1.02.1 python3 python3-nacl; do
+  for package in curl git iproute2 mount libseccomp2 libdevmapper1.02.1 python3 python3-nacl; do
     probe "$package" || echo "$package"
   done
 }

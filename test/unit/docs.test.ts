@@ -33,12 +33,15 @@ describe("docs/build.md", () => {
       "env",
       "record",
       "secret-cache",
+      "allow-plaintext",
       "dry-run",
       "key-file",
       "json",
     ]);
     const engine = new Set(["host", "context", "manifest", "appling"]);
-    const flags = (spec?.options ?? []).filter(({ long }) => !own.has(long) && !engine.has(long));
+    const flags = (spec?.options ?? []).filter(
+      ({ long, hidden }) => !own.has(long) && !engine.has(long) && hidden !== true,
+    );
     const missing = flags.filter(({ long, short }) => {
       const row = new RegExp(`^\\|.*\`(?:--${long}|-${short ?? "-"})[ \`]`, "m");
       return !row.test(text);

@@ -1,4 +1,5 @@
 import type { CommandSpec, OptionSpec } from "../spec.ts";
+import { LEGACY } from "./build-legacy.ts";
 import { DRY_RUN, ENGINE, ENVIRONMENTS, JSON_OUTPUT, KEY_FILE, MANIFEST } from "./options.ts";
 
 /** `build`: docker's own options, with docker's own meaning, and ours. */
@@ -9,7 +10,7 @@ const CONTENT: readonly OptionSpec[] = [
     long: "file",
     short: "f",
     value: "PATH",
-    about: "the Dockerfile; - is stdin",
+    about: "the Dockerfile, or its address; - is stdin",
     fallback: "CONTEXT/Dockerfile",
   },
   { long: "build-arg", value: "KEY[=VAL]", repeat: true, about: "build argument, never a secret" },
@@ -17,10 +18,10 @@ const CONTENT: readonly OptionSpec[] = [
     long: "build-context",
     value: "NAME=SOURCE",
     repeat: true,
-    about: "one more context: a folder, docker-image://, a URL",
+    about: "one more context: a folder, docker-image://, oci-layout://, target:, a URL",
   },
   { long: "target", value: "STAGE", about: "stop at this stage" },
-  { long: "platform", value: "PLATFORM", about: "os/arch to build for" },
+  { long: "platform", value: "PLATFORM", repeat: true, about: "os/arch to build for" },
   { long: "label", value: "KEY=VAL", repeat: true, about: "label of the image" },
   {
     long: "annotation",
@@ -35,6 +36,7 @@ const STEPS: readonly OptionSpec[] = [
   { long: "add-host", value: "NAME:IP", repeat: true, about: "line for /etc/hosts of RUN steps" },
   { long: "shm-size", value: "SIZE", about: "size of /dev/shm in RUN steps" },
   { long: "ulimit", value: "NAME=N[:N]", repeat: true, about: "resource limit of RUN steps" },
+  { long: "cgroup-parent", value: "GROUP", about: "parent of the cgroups of RUN steps" },
   { long: "allow", value: "RIGHT", repeat: true, about: "network.host, security.insecure, device" },
   {
     long: "secret",
@@ -44,9 +46,9 @@ const STEPS: readonly OptionSpec[] = [
   },
   {
     long: "ssh",
-    value: "default|ID[=SOCKET]",
+    value: "default|ID[=SOCKET|=KEY[,KEY]]",
     repeat: true,
-    about: "forward an SSH agent to steps that mount it",
+    about: "forward an SSH agent, or key files, to steps that mount it",
   },
 ];
 
@@ -93,11 +95,18 @@ const RESULT: readonly OptionSpec[] = [
 ];
 
 const SHOWN: readonly OptionSpec[] = [
+  {
+    long: "builder",
+    value: "NAME",
+    choices: ["default"],
+    about: "only the engine's own; for another: --via buildx CONTEXT -- --builder NAME",
+  },
   { long: "quiet", short: "q", about: "no progress" },
   {
     long: "progress",
     value: "KIND",
-    choices: ["auto", "plain", "tty", "quiet", "rawjson"],
+    variable: "BUILDKIT_PROGRESS",
+    choices: ["auto", "plain", "tty", "quiet", "none", "rawjson"],
     fallback: "auto: live on a terminal",
     about: "how progress looks",
   },
@@ -116,9 +125,13 @@ const OURS: readonly OptionSpec[] = [
   {
     long: "secret-cache",
     value: "WHAT",
-    choices: ["value", "none"],
-    fallback: "none, as docker: a new value alone runs no step",
+    choices: ["value", "off"],
+    fallback: 'for secrets with cache = "value" in the manifest',
     about: "run a step again when the value of a secret that it mounts has changed",
+  },
+  {
+    long: "allow-plaintext",
+    about: "let secrets travel that stand in arguments, labels, the Dockerfile or a file (exit 9)",
   },
   { long: "record", about: "let the engine keep a record of the build, as docker does" },
 ];
@@ -147,6 +160,7 @@ export const BUILD: CommandSpec = {
     ...ENGINE,
     ...MANIFEST,
     JSON_OUTPUT,
+    ...LEGACY,
   ],
   examples: [
     { does: "build and tag", line: "sealmount build -t cats ." },
@@ -159,7 +173,7 @@ export const BUILD: CommandSpec = {
   exits: [0, 2, 3, 4, 5, 6, 7, 8, 9, 130],
   notes: [
     "stdout gets the image's id and nothing else. Only secrets of [build_secrets] that a step " +
-      "asks for are opened.",
+      "asks for go to the engine. What would travel in plain is refused (exit 9).",
   ],
   load: () => import("../commands/build.ts"),
 };

@@ -1,62 +1,90 @@
 /** `--ssh`, as docker writes it, to the sockets that are forwarded. */
-import { lstat, realpath, stat } from "node:fs/promises";
+import { realpath, stat } from "node:fs/promises";
 import { resolve } from "node:path";
 
 import { UsageError } from "../../errors.ts";
+import { startKeyAgent, type KeyAgent } from "./key-agent.ts";
 
 /** Docker's rule for ids: they become a part of an LLB and of headers. */
 const ID = /^[A-Za-z0-9][A-Za-z0-9_.-]*$/;
 
-/**
- * Finds the agents of `--ssh` options: `default`, `default=SOCKET`, `ID=SOCKET`; without a socket,
- * the one in `SSH_AUTH_SOCK`.
- *
- * Key files are refused, where docker would load them into an agent of its own: a private key would
- * then be in one more process, in the clear.
- *
- * @param o.cwd - where relative paths start
- * @throws {@link UsageError} USAGE for an option that names no agent, USAGE_CONFLICT for an id twice
- */
-export async function sshSockets(
-  options: readonly string[],
-  o: { readonly env: Readonly<Record<string, string | undefined>>; readonly cwd: string },
-): Promise<ReadonlyMap<string, string>> {
-  const sockets = new Map<string, string>();
-  for (const option of options) {
-    const at = option.indexOf("=");
-    const id = at < 0 ? option : option.slice(0, at);
-    if (!ID.test(id)) throw new UsageError("USAGE", "an --ssh option has no usable id", { hint });
-    if (sockets.has(id)) throw new UsageError("USAGE_CONFLICT", `--ssh ${id} is given twice`);
-    const given = at < 0 ? "" : option.slice(at + 1);
-    const path = given === "" ? o.env["SSH_AUTH_SOCK"] : given;
-    if (path === undefined || path === "") throw noAgent(id);
-    sockets.set(id, await checked(id, resolve(o.cwd, path)));
-  }
-  return sockets;
+type Env = Readonly<Record<string, string | undefined>>;
+
+/** Agents of one build; those that were started for it end on disposal. */
+export interface SshAgents extends AsyncDisposable {
+  /** By the id of `--mount=type=ssh,id=…`. */
+  readonly sockets: ReadonlyMap<string, string>;
 }
 
-const hint = "write --ssh default, or --ssh ID=SOCKET";
-
-async function checked(id: string, path: string): Promise<string> {
-  const found = await stat(path).catch(() => null);
-  if (found?.isSocket() === true) return realpath(path);
-  const isThere = (await lstat(path).catch(() => null)) !== null;
-  if (!isThere) {
-    throw new UsageError("USAGE", `--ssh ${id}: there is no socket at that path`, { hint: start });
+/**
+ * Finds or starts the agents of `--ssh` options: `default`, `ID=SOCKET`, `ID=KEYFILE[,KEYFILE]`;
+ * without a path, the agent in `SSH_AUTH_SOCK`. Key files go to an agent of this build's own.
+ *
+ * @param o.cwd - where relative paths start
+ * @throws {@link UsageError} USAGE for an option that names no agent and no usable key,
+ *   USAGE_CONFLICT for an id twice
+ */
+export async function sshAgents(
+  options: readonly string[],
+  o: { readonly env: Env; readonly cwd: string },
+): Promise<SshAgents> {
+  const sockets = new Map<string, string>();
+  const started: KeyAgent[] = [];
+  const close = async (): Promise<void> => {
+    for (const agent of started) await agent[Symbol.asyncDispose]();
+  };
+  try {
+    for (const option of options) {
+      const { id, paths } = readOption(option, o);
+      if (sockets.has(id)) throw new UsageError("USAGE_CONFLICT", `--ssh ${id} is given twice`);
+      const socket = await socketOf(id, paths);
+      if (socket === null) started.push(await startKeyAgent(id, paths, o.env));
+      sockets.set(id, socket ?? started.at(-1)?.socket ?? "");
+    }
+  } catch (error) {
+    await close();
+    throw error;
   }
-  throw new UsageError(
-    "USAGE",
-    `--ssh ${id}: that is no agent's socket; key files are not loaded`,
-    {
-      hint: "load the key into an agent with ssh-add, and name the agent's socket",
-    },
-  );
+  return { sockets, [Symbol.asyncDispose]: close };
+}
+
+function readOption(
+  option: string,
+  { env, cwd }: { readonly env: Env; readonly cwd: string },
+): { readonly id: string; readonly paths: readonly string[] } {
+  const at = option.indexOf("=");
+  const id = at < 0 ? option : option.slice(0, at);
+  if (!ID.test(id)) throw new UsageError("USAGE", "an --ssh option has no usable id", { hint });
+  const given = at < 0 ? [] : option.slice(at + 1).split(",");
+  const paths = given.filter((path) => path !== "").map((path) => resolve(cwd, path));
+  return { id, paths: paths.length > 0 ? paths : [agentOf(id, env)] };
+}
+
+const hint = "write --ssh default, --ssh ID=SOCKET, or --ssh ID=KEYFILE";
+
+/** The only path when it is a socket; null for key files. */
+async function socketOf(id: string, paths: readonly string[]): Promise<string | null> {
+  const kinds = await Promise.all(paths.map(async (path) => kindOf(id, path)));
+  if (!kinds.includes("socket")) return null;
+  const [only = ""] = paths;
+  if (paths.length === 1) return realpath(only);
+  throw new UsageError("USAGE", `--ssh ${id}: an agent's socket must be the only path`, { hint });
+}
+
+async function kindOf(id: string, path: string): Promise<"socket" | "file"> {
+  const found = await stat(path).catch(() => null);
+  if (found?.isSocket() === true) return "socket";
+  if (found?.isFile() === true) return "file";
+  const what = found === null ? "nothing at that path" : "neither a socket nor a file at that path";
+  throw new UsageError("USAGE", `--ssh ${id}: there is ${what}`, { hint: start });
 }
 
 const start = 'start an agent: eval "$(ssh-agent)" && ssh-add';
 
-function noAgent(id: string): UsageError {
-  return new UsageError("USAGE", `--ssh ${id} needs an agent, and SSH_AUTH_SOCK is not set`, {
+function agentOf(id: string, env: Env): string {
+  const path = env["SSH_AUTH_SOCK"] ?? "";
+  if (path !== "") return path;
+  throw new UsageError("USAGE", `--ssh ${id} needs an agent, and SSH_AUTH_SOCK is not set`, {
     hint: start,
   });
 }

@@ -116,7 +116,10 @@ describe("--secret", () => {
     });
     const secrets = new JoinedSecrets(manifest, o);
     expect(secrets.ids).toEqual(["own", "f", "v"]);
-    const mask = new FlagMask(secrets, (text) => text.replace("caller", "***"));
+    const mask = new FlagMask(
+      () => secrets.ofFlags,
+      (text) => text.replace("caller", "***"),
+    );
     expect(mask.text("canary-of-a-file caller")).toBe("canary-of-a-file ***");
     const [first, second] = await Promise.all([secrets.open("f"), secrets.open("f")]);
     expect(first).toBe(second);
@@ -229,7 +232,7 @@ describe("pushing through the Engine API", () => {
   async function push(
     tags: readonly string[],
     answer: string,
-  ): Promise<{ seen: readonly string[]; auth: unknown[]; hosts: string[]; error: unknown }> {
+  ): Promise<{ seen: readonly string[]; auth: unknown[]; hosts: string[]; outcome: unknown }> {
     const auth: unknown[] = [];
     const handle: FakeOptions["handle"] = (incoming, response) => {
       const header = String(incoming.headers["x-registry-auth"]);
@@ -248,16 +251,24 @@ describe("pushing through the Engine API", () => {
     };
     const secrets = { ids: [], open: async () => null };
     const o = { ...request({ tags, push: true }), engine, secrets, auth: { credentials } };
-    const error: unknown = await pushImages(o, AbortSignal.timeout(5_000)).catch((e: unknown) => e);
-    return { seen: fake.seen.slice(2), auth, hosts, error };
+    const made = new Map([["containerimage.digest", "sha256:store"]]);
+    const signal = AbortSignal.timeout(5_000);
+    const outcome: unknown = await pushImages(o, made, signal).catch((error: unknown) => error);
+    return { seen: fake.seen.slice(2), auth, hosts, outcome };
   }
 
-  it("pushes each tag with the login of its host", async () => {
-    const { seen, auth, hosts, error } = await push(
+  it("pushes each tag with the login of its host, and tells the registry's digest", async () => {
+    const digest = `sha256:${"0".repeat(64)}`;
+    const { seen, auth, hosts, outcome } = await push(
       ["localhost:5000/a/b:1", "user/c"],
-      '{"status":"ok"}\n',
+      `null\n{"status":"ok"}\n${JSON.stringify({ aux: { Tag: "1", Digest: digest, Size: 5 } })}\n`,
     );
-    expect(error).toBeUndefined();
+    expect(outcome).toEqual(
+      new Map([
+        ["containerimage.digest", digest],
+        ["containerimage.config.digest", "sha256:store"],
+      ]),
+    );
     expect(seen).toEqual([
       "POST /v1.45/images/localhost%3A5000/a/b/push?tag=1",
       "POST /v1.45/images/user/c/push?tag=latest",
@@ -269,11 +280,13 @@ describe("pushing through the Engine API", () => {
     ]);
   });
 
-  it("a refusal stands in the stream", async () => {
-    const { error } = await push(["a/b"], '{"status":"x"}\n{"errorDetail":{},"error":"denied"}\n');
-    expect(error).toMatchObject({
-      code: "DOCKER_REFUSED",
-      message: "the image is built, but not pushed: denied",
-    });
+  it.each([
+    ["denied", "REGISTRY_LOGIN", expect.stringContaining("docker login docker.io") as unknown],
+    ["toomanyrequests: slow down", "DOCKER_REFUSED", undefined],
+  ])("a refusal stands in the stream: %s", async (words, code, hint) => {
+    const line = JSON.stringify({ errorDetail: {}, error: words });
+    const { outcome } = await push(["a/b"], `{"status":"x"}\n${line}\n`);
+    const message = `the image is built, but not pushed: ${words}`;
+    expect(outcome).toMatchObject({ code, message, hint });
   });
 });

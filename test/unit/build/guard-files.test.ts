@@ -3,7 +3,8 @@ import { join } from "node:path";
 
 import { expect, it, onTestFinished } from "vitest";
 
-import { findPlaintext, guardNeedles } from "../../../src/build/guard.ts";
+import { findPlaintext, guardNeedles, type TravellingFile } from "../../../src/build/guard.ts";
+import { within } from "../../../src/build/guard-places.ts";
 import { type ContextFile, travellingFiles } from "../../../src/build/guard-files.ts";
 import { wipeNeedles } from "../../../src/needles/needle.ts";
 import { Secret } from "../../../src/secret/secret.ts";
@@ -58,6 +59,35 @@ it("passes over what can't be read: the upload tells that", async () => {
   expect(await placesIn([gone, goneLarge, folder, large])).toEqual([]);
 });
 
+it("looking for all places ends when its time is up, also inside of a file", async () => {
+  const { cwd } = await world();
+  const some = await entry(cwd, "f", "x".repeat(1000));
+  const forever = function* (): Generator<ContextFile> {
+    for (;;) yield some;
+  };
+  let cuts = 0;
+  const start = performance.now();
+  const count = async (files: AsyncIterable<TravellingFile>): Promise<number> => {
+    let seen = 0;
+    for await (const one of within(50, files, () => (cuts += 1)))
+      for await (const chunk of one.open()) seen += chunk.length;
+    return seen;
+  };
+  expect(await count(travellingFiles(forever()))).toBeGreaterThan(1000);
+  const endless: TravellingFile = {
+    path: "f",
+    async *open() {
+      for (;;) yield Buffer.alloc(1000);
+    },
+  };
+  const one = async function* (): AsyncGenerator<TravellingFile> {
+    yield endless;
+  };
+  expect(await count(one())).toBeGreaterThan(1000);
+  expect([cuts > 1, performance.now() - start < 2000]).toEqual([true, true]);
+  expect(await count(travellingFiles([some]))).toBe(1000);
+});
+
 it("lets timers run meanwhile", async () => {
   const { cwd } = await world();
   const some = await entry(cwd, "f", "x".repeat(100_000));
@@ -65,6 +95,6 @@ it("lets timers run meanwhile", async () => {
   const timer = setInterval(() => (ticks += 1), 10);
   onTestFinished(() => clearInterval(timer));
   const start = performance.now();
-  while (performance.now() - start < 300) await placesIn(Array.from({ length: 300 }, () => some));
+  while (performance.now() - start < 300) await placesIn(Array.from({ length: 3000 }, () => some));
   expect(ticks).toBeGreaterThan(0);
 });

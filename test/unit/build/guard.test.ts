@@ -55,11 +55,23 @@ async function* each(files: readonly TravellingFile[]): AsyncGenerator<Travellin
   yield* files;
 }
 
-async function find(
-  input: Omit<GuardInput, "needles" | "files"> & { readonly files?: readonly TravellingFile[] },
-): Promise<PlaintextFinding[]> {
+type Pairs = Iterable<readonly [string, string]>;
+
+async function find(input: {
+  readonly buildArgs?: Pairs;
+  readonly labels?: Pairs;
+  readonly dockerfile?: GuardInput["dockerfile"];
+  readonly signal?: AbortSignal;
+  readonly files?: readonly TravellingFile[];
+}): Promise<PlaintextFinding[]> {
+  const { buildArgs = [], labels = [], dockerfile, signal } = input;
   const needles = needlesFor({ NPM_TOKEN: TOKEN, TLS_KEY: PEM, DEBUG: "true", PIN: "1234" });
-  return findPlaintext({ ...input, needles, files: each(input.files ?? []) });
+  const flags = [
+    ...Array.from(buildArgs, ([name, value]) => ["build-arg", name, value] as const),
+    ...Array.from(labels, ([name, value]) => ["label", name, value] as const),
+  ];
+  const more = { ...(dockerfile && { dockerfile }), signal };
+  return findPlaintext({ ...more, needles, flags, files: each(input.files ?? []) });
 }
 
 /** `where what place` of each finding. */
@@ -257,7 +269,7 @@ describe("the refusal", () => {
         message: "secret NPM_TOKEN would travel in plain in --build-arg T",
         place: { key: "--build-arg T" },
         hint: expect.stringMatching(
-          /^use RUN --mount=type=secret,id=NPM_TOKEN .*--allow-plaintext/,
+          /^put it in \[build_secrets\] and use RUN --mount=type=secret,id=NPM_TOKEN .*--allow-plaintext/,
         ),
       },
       {
@@ -289,6 +301,11 @@ describe("the refusal", () => {
 
   it("is none when nothing was found", () => {
     expect(() => refusePlaintext([])).not.toThrow();
+  });
+
+  it("says when there may be more", async () => {
+    const found = await find({ files: [file("a", TOKEN)] });
+    expect(() => refusePlaintext(found, true)).toThrow(/a:1; not every file was looked at$/);
   });
 
   it("names the first places of very many", async () => {

@@ -29,7 +29,7 @@ const never = (error: Error): void => {
 describe("what a build serves", () => {
   it("opens what is asked for, counts it, and leaves the vault's Secret alone", async () => {
     const secrets = vault({ tok: "canary-1", other: "canary-2" });
-    const served = new ServedSecrets(secrets, never);
+    const served = new ServedSecrets(secrets, { onFailure: never });
     expect(String(await served.get("tok"))).toBe("canary-1");
     expect(String(await served.get("tok"))).toBe("canary-1");
     expect(served.opened).toEqual(new Map([["tok", 2]]));
@@ -40,7 +40,7 @@ describe("what a build serves", () => {
     "does not even ask the vault for %j when it is not declared",
     async (id) => {
       const secrets = vault({ tok: "v" });
-      const served = new ServedSecrets(secrets, never);
+      const served = new ServedSecrets(secrets, { onFailure: never });
       expect(await served.get(id)).toBeNull();
       expect(secrets.asked).toEqual([]);
       expect(served.opened.size).toBe(0);
@@ -48,14 +48,14 @@ describe("what a build serves", () => {
   );
 
   it("serves GIT_AUTH_TOKEN when somebody declared it", async () => {
-    const served = new ServedSecrets(vault({ GIT_AUTH_TOKEN: "v" }), never);
+    const served = new ServedSecrets(vault({ GIT_AUTH_TOKEN: "v" }), { onFailure: never });
     expect(String(await served.get("GIT_AUTH_TOKEN"))).toBe("v");
   });
 
   it("RI37: a value over 500 KiB is BUILD_SECRET_SIZE, without its length", async () => {
     const failures: Error[] = [];
     const secrets = vault({ big: "x".repeat(512_001), fits: "x".repeat(512_000) });
-    const served = new ServedSecrets(secrets, (error) => failures.push(error));
+    const served = new ServedSecrets(secrets, { onFailure: (error) => failures.push(error) });
     expect(await served.get("fits")).toHaveLength(512_000);
     await expect(served.get("big")).rejects.toMatchObject({ code: "BUILD_SECRET_SIZE" });
     expect(failures).toMatchObject([{ code: "BUILD_SECRET_SIZE", exitCode: 7 }]);
@@ -67,7 +67,7 @@ describe("what a build serves", () => {
     const failures: Error[] = [];
     const wrongKey = new UnsealError("UNSEAL_WRONG_KEY", "sealed for another key");
     const secrets = { ids: ["tok"], open: async () => Promise.reject(wrongKey) };
-    const served = new ServedSecrets(secrets, (error) => failures.push(error));
+    const served = new ServedSecrets(secrets, { onFailure: (error) => failures.push(error) });
     await expect(served.get("tok")).rejects.toBe(wrongKey);
     expect(failures).toEqual([wrongKey]);
   });

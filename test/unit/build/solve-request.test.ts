@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 
+import { cachesOf } from "../../../src/build/caches.ts";
 import { factsOf, refuseUnsupported, type EngineFacts } from "../../../src/build/engine-facts.ts";
 import type { BuildRequest } from "../../../src/build/options.ts";
 import { checkFlags, solveRequest } from "../../../src/build/solve-request.ts";
@@ -21,7 +22,13 @@ const facts = (more: Partial<EngineFacts> = {}): EngineFacts => ({
 });
 
 const made = (more: Partial<BuildRequest>, at: EngineFacts = facts()): SolveRequest =>
-  solveRequest(request(more), { ref: "r", session: "s", facts: at, places: { filename: "D" } });
+  solveRequest(request(more), {
+    ref: "r",
+    session: "s",
+    facts: at,
+    places: { filename: "D" },
+    caches: cachesOf(request(more)),
+  });
 
 describe("a request", () => {
   it("without flags: an image, no record, local images first", () => {
@@ -55,10 +62,10 @@ describe("a request", () => {
     ],
     [
       "--cache-from",
-      { cacheFrom: ["a/b:c", "type=gha,scope=x"] },
+      { cacheFrom: ["a/b:c", "type=gha,scope=x,token=t,url=u"] },
       {
         "cache-imports":
-          '[{"Type":"registry","Attrs":{"ref":"a/b:c"}},{"Type":"gha","Attrs":{"scope":"x"}}]',
+          '[{"Type":"registry","Attrs":{"ref":"a/b:c"}},{"Type":"gha","Attrs":{"scope":"x","token":"t","url":"u"}}]',
       },
     ],
     [
@@ -225,12 +232,39 @@ describe("flags that this engine can't do", () => {
     [{ provenance: "true" }, {}, "engine 28.5.2 can't do --provenance"],
     [{ provenance: "false" }, {}, ""],
     [{ attests: ["type=sbom"] }, {}, "engine 28.5.2 can't do --attest"],
-    [{ cacheTo: ["type=gha"] }, {}, "engine 28.5.2 can't do --cache-to"],
+    [{ cacheTo: ["type=gha,token=x,url=y"] }, {}, "engine 28.5.2 can't do --cache-to type=gha"],
     [{ cacheTo: ["type=inline"] }, {}, ""],
     [
-      { cacheFrom: ["type=local,src=x"] },
+      { cacheFrom: ["type=s3,bucket=x"] },
       { containerd: true },
-      "engine 28.5.2 gets no store of ours for --cache-from type=local",
+      "engine 28.5.2 can't do --cache-from type=s3",
+    ],
+    [{ cacheFrom: ["type=local,src=x", "a/b", "type=gha"] }, {}, ""],
+    [{ cacheFrom: ["type=gha,token=x,url=y"] }, {}, "engine 28.5.2 can't do --cache-from type=gha"],
+    [{ cacheFrom: ["type=gha,token=x,url=y"] }, { containerd: true }, ""],
+    [
+      { cacheFrom: ["type=local,src=x"] },
+      { road: "build" },
+      "engine 28.5.2 refuses POST /grpc, without which there is no --cache-from",
+    ],
+    [{ cacheTo: ["type=local,dest=x"] }, {}, "engine 28.5.2 can't do --cache-to type=local"],
+    [{ cacheTo: ["type=local,dest=x"] }, { containerd: true }, ""],
+    [
+      { buildContexts: ["a=oci-layout://x"] },
+      {},
+      "engine 28.5.2 can't do --build-context NAME=oci-layout://…",
+    ],
+    [{ buildContexts: ["a=oci-layout://x"] }, { containerd: true }, ""],
+    [
+      { context: "https://x/y.git?branch=b" },
+      { version: "26.1.5" },
+      "engine 26.1.5 is too old for a git address with a query",
+    ],
+    [{ context: "https://x/y.git?branch=b" }, {}, ""],
+    [
+      { cgroupParent: "x" },
+      { version: "20.10.24" },
+      "engine 20.10.24 is too old for --cgroup-parent",
     ],
     [{ annotations: ["a=b"] }, {}, "engine 28.5.2 can't do --annotation"],
     [{ outputs: ["type=oci,dest=x"] }, {}, "engine 28.5.2 can't do --output type=oci,dest=…"],

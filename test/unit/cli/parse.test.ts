@@ -119,8 +119,11 @@ describe("parsing", () => {
     [
       "build",
       ["--progress", HUSH, "."],
-      "--progress takes one of: auto, plain, tty, quiet, rawjson",
+      "--progress takes one of: auto, plain, tty, quiet, none, rawjson",
     ],
+    ["build", ["--squash", "."], "sealmount build can't do --squash"],
+    ["build", ["--memory=1g", "."], "sealmount build can't do --memory"],
+    ["build", ["--builder", "other", "."], "--builder takes one of: default"],
     ["ls", ["--foo"], "sealmount ls has no such option --foo"],
     ["ls", [`--foo=${HUSH}`], "sealmount ls has no such option --foo"],
     ["ls", [`--${HUSH}`], "sealmount ls has no such option"],
@@ -219,5 +222,11 @@ describe("values", () => {
   it("refuses an option that the spec does not declare", () => {
     expect(() => values.get("nope")).toThrow("not declared");
     expect(() => values.flag("nope")).toThrow("not declared");
+  });
+
+  it("takes what docker takes without effect, and platforms in two ways", async () => {
+    const words = ["--rm", "--force-rm", "--compress", "--platform", "a", "--platform=b,c", "."];
+    const result = await parse("build", ...words);
+    expect(result).toMatchObject({ operands: ["."], parsed: { platform: ["a", "b,c"] } });
   });
 });

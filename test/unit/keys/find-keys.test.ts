@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { chmodSync, mkdirSync, openSync, symlinkSync, writeFileSync, closeSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
-import { findKeys, type KeySourceOptions } from "../../../src/keys/find-keys.ts";
+import { findKeys, findKeysQuietly, type KeySourceOptions } from "../../../src/keys/find-keys.ts";
 import { runKeyCommand } from "../../../src/keys/key-command.ts";
 import { keyWithText, temporaryFolder } from "./helpers.ts";
 import { failureOf } from "../../support/failure.ts";
@@ -284,5 +284,27 @@ describe("runKeyCommand", () => {
     );
     expect(error.message).toBe("key_command took too long");
     expect(Date.now() - started).toBeLessThan(5000);
+  });
+});
+
+describe("findKeysQuietly", () => {
+  it.each(PLACES)("looks at %s, but starts no command", async (title, source, place) => {
+    const { pair, text } = await keyWithText();
+    place(text);
+    const { keys } = await findKeysQuietly(options);
+    const found = keys.map((key) => [key.source, key.pair.publicKey.text]);
+    if (title === "key_command") expect(found).toEqual([]);
+    else expect(found).toEqual([[expect.stringContaining(source), pair.publicKey.text]]);
+  });
+
+  it("passes over what can't be used", async () => {
+    const { pair, text } = await keyWithText();
+    options = { ...options, keyFile: join(folder, "missing") };
+    options.env["SEALMOUNT_KEY"] = "no key at all";
+    put(keyFile(), text);
+    const { keys, tried } = await findKeysQuietly(options);
+    expect(keys.map((key) => key.pair.publicKey.text)).toEqual([pair.publicKey.text]);
+    expect(tried.filter((place) => place.includes("refused"))).toHaveLength(2);
+    expect(tried.join()).not.toContain("no key at all");
   });
 });

@@ -175,6 +175,14 @@ const INVALID: Readonly<Record<string, readonly [string, readonly string[]]>> = 
       `[env.prod]\nB = { file = "/x", encrypted = "abcd" }`,
     ["4:1 env.prod.B.file MANIFEST_INVALID"],
   ],
+  "a cache that is neither value nor off": [
+    `[build_secrets]\na = { encrypted = "abcd", cache = "${CANARY}" }\nb = { encrypted = "abcd", cache = true }`,
+    ["2:27 build_secrets.a.cache MANIFEST_INVALID", "3:27 build_secrets.b.cache MANIFEST_INVALID"],
+  ],
+  "a cache outside of the build secrets": [
+    `[env.common]\na = { encrypted = "abcd", cache = "value" }`,
+    ["2:27 env.common.a.cache MANIFEST_INVALID"],
+  ],
   "a file on a build secret": [
     `[build_secrets]\na = { encrypted = "abcd", file = "/x" }`,
     ["2:27 build_secrets.a.file MANIFEST_INVALID"],

@@ -108,6 +108,12 @@ describe("multi-line values", () => {
     expect(textsOf(`${shared}\n${own}`, "line")).toEqual([own]);
   });
 
+  it("masks each line that is long enough to be no accident", () => {
+    const value = "user = bob1\nkey: x\nlocalhost\n12345678\nline-four\n";
+    expect(textsOf(value, "line", "mask")).toEqual(["user = bob1", "line-four"]);
+    expect(textsOf(value, "line")).toEqual([]);
+  });
+
   it("leaves out lines that files share, but masks them", () => {
     const json = '{\n  "type": "service_account",\n  "id": "0a1b2c3d4e5f60718293a4b5c6d7e8f9"\n}\n';
     expect(textsOf(json, "line")).toEqual(['"id": "0a1b2c3d4e5f60718293a4b5c6d7e8f9"']);

@@ -23,7 +23,7 @@ A = { encrypted = "${BOX}", file = "/a", mode = "0440", expires = 2027-01-31 }
 C = { secret = "s", key = "k" }
 D = { prompt = "?" }
 [build_secrets]
-npm-token = { encrypted = "${LONG}" }
+npm-token = { encrypted = "${LONG}", cache = "value" }
 [registries."ghcr.io"]
 password = { encrypted = "${BOX}" }
 `;
@@ -107,7 +107,11 @@ describe("listSecrets", () => {
     });
     expect(infos[1]).not.toHaveProperty("lengthClass");
     expect(infos[3]).toMatchObject({ file: { path: "/a", mode: 0o440 }, expires: "2027-01-31" });
-    expect(infos[6]).toMatchObject({ keyId: fingerprintOf(OTHER_KEY), lengthClass: "long" });
+    expect(infos[6]).toMatchObject({
+      keyId: fingerprintOf(OTHER_KEY),
+      lengthClass: "long",
+      cache: "value",
+    });
   });
 
   it("RI27: one environment has its own and what is common", async () => {

@@ -87,6 +87,15 @@ describe("setSecret", () => {
     expect(await opened(build)).toBe("t");
   });
 
+  it("keeps what the manifest says of a build secret's cache", async () => {
+    const project = await sealed(
+      '[build_secrets]\nt = { encrypted = "YWJj", cache = "value" } # c\n',
+    );
+    const entry = await set(project, { scope: "build", name: "t", text: "new" });
+    expect([await opened(entry), entry?.cache]).toEqual(["new", "value"]);
+    expect(await textOf(project)).toMatch(/^t = \{ encrypted = "[^"]+", cache = "value" \} # c$/m);
+  });
+
   it("seals for the scope's own key when it has one", async () => {
     const project = await sealed(`[seal.keys]\nprod = "${OTHER_KEY}"\n`);
     const { publicKey } = await keyPair();

@@ -1,16 +1,17 @@
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { access } from "node:fs/promises";
+import { access, readdir, readFile, rm } from "node:fs/promises";
 import { createServer, type Socket } from "node:net";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 
 import { describe, expect, it, onTestFinished } from "vitest";
 
 import { bytesOf, readFields, writeFields } from "../../../src/session/protobuf.ts";
+import { isEncrypted } from "../../../src/session/ssh/key-agent.ts";
 import { sshService } from "../../../src/session/ssh/service.ts";
-import { sshSockets } from "../../../src/session/ssh/sockets.ts";
+import { sshAgents } from "../../../src/session/ssh/sockets.ts";
 import { makeWorld, type World } from "../../support/temp.ts";
 import { call } from "./grpc-client.ts";
 import { Conversation, served } from "./served.ts";
@@ -182,24 +183,72 @@ describe("--ssh", () => {
       onTestFinished(() => void server.close());
     }
     const env = { SSH_AUTH_SOCK: join(root, "agent.sock") };
-    const found = await sshSockets(options, { env, cwd: root });
+    await using found = await sshAgents(options, { env, cwd: root });
     const wanted = Object.entries(expected).map(([id, name]) => [id, join(root, name)]);
-    expect([...found]).toEqual(wanted);
+    expect([...found.sockets]).toEqual(wanted);
   });
 
   it.each([
     [["default"], /SSH_AUTH_SOCK is not set/],
-    [["default=missing.sock"], /no socket at that path/],
-    [["default=id_ed25519"], /key files are not loaded/],
-    [["default=."], /key files are not loaded/],
+    [["default=missing.sock"], /nothing at that path/],
+    [["default=id_ed25519"], /neither a private key nor/],
+    [["default=."], /neither a socket nor a file/],
+    [["default=id_ed25519,missing"], /nothing at that path/],
     [["a b=x"], /no usable id/],
     [["=x"], /no usable id/],
-    [["x=.", "x=."], /key files/],
   ])("refuses %j", async (options, expected) => {
     const made = await world();
     await made.write("id_ed25519", "a private key");
-    const failure = sshSockets(options, { env: {}, cwd: made.cwd });
+    const { PATH } = process.env;
+    const failure = sshAgents(options, { env: { PATH }, cwd: made.cwd });
     await expect(failure).rejects.toMatchObject({ code: "USAGE" });
     await expect(failure).rejects.toThrow(expected);
+  });
+});
+
+describe("key files", () => {
+  const { PATH } = process.env;
+
+  async function key(cwd: string, ...options: readonly string[]): Promise<void> {
+    await run("ssh-keygen", ["-q", "-f", join(cwd, "key"), ...options]);
+  }
+
+  it.each([
+    ["ed25519", ["-t", "ed25519"]],
+    ["rsa", ["-t", "rsa"]],
+    ["PEM", ["-t", "ecdsa", "-m", "PEM"]],
+    ["PKCS8", ["-t", "ecdsa", "-m", "PKCS8"]],
+  ])(
+    "%s: is loaded, or refused behind a passphrase, without a question",
+    async (_name, options) => {
+      const { cwd } = await world();
+      await key(cwd, ...options, "-N", "");
+      expect(isEncrypted(await readFile(join(cwd, "key")))).toBe(false);
+      const o = { env: { PATH }, cwd };
+      const found = await sshAgents(["x=key"], o);
+      expect([...found.sockets.keys()]).toEqual(["x"]);
+      const dir = dirname(found.sockets.get("x") ?? "");
+      expect(await readdir(dir)).toEqual(["agent.sock"]);
+      await found[Symbol.asyncDispose]();
+      expect(await readdir(dir).catch(() => null)).toBeNull();
+
+      await rm(join(cwd, "key"));
+      await key(cwd, ...options, "-N", "canary-pass-4711");
+      expect(isEncrypted(await readFile(join(cwd, "key")))).toBe(true);
+      const refused = sshAgents(["x=key"], o);
+      await expect(refused).rejects.toThrow("--ssh x: a key has a passphrase");
+      await expect(refused).rejects.toMatchObject({ hint: expect.stringMatching(/ssh-add/) });
+    },
+  );
+
+  it("OpenSSH's refusal, and its absence, are said", async () => {
+    const made = await world();
+    const { cwd } = made;
+    await made.write("key", "-----BEGIN OPENSSH PRIVATE KEY-----\nbm9uc2Vuc2U=\n");
+    const broken = sshAgents(["x=key"], { env: { PATH }, cwd });
+    await expect(broken).rejects.toThrow("--ssh x: OpenSSH does not take a key");
+    const absent = sshAgents(["x=key"], { env: { PATH: cwd }, cwd });
+    await expect(absent).rejects.toThrow("--ssh x: key files need ssh-agent and ssh-add");
+    await expect(absent).rejects.toMatchObject({ hint: expect.stringMatching(/openssh-client/) });
   });
 });

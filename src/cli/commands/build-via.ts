@@ -1,0 +1,68 @@
+import {
+  buildVia,
+  Mask,
+  planVia,
+  scrubEnvironment,
+  type ViaPlan,
+  type ViaTool,
+} from "../../index.ts";
+import type { Values } from "../values.ts";
+import type { BuildStep, Built } from "./build-step.ts";
+import { maskedStream } from "./masking.ts";
+
+export { planVia };
+
+/**
+ * Runs another builder. Its output is always piped through the mask, so its progress is plain.
+ * It does not tell the image's id: the first tag stands for it.
+ */
+export async function handOver(
+  step: BuildStep,
+  tool: ViaTool,
+  extra: readonly string[],
+): Promise<Built> {
+  const { context, request, vault, secrets, guard } = step;
+  const { host, out, values, env } = context;
+  const via = { ...request, tool, extra: [...(values.flag("quiet") ? ["--quiet"] : []), ...extra] };
+  // opened here, before the builder starts, as the mask has to know them all
+  for (const id of (await planVia(via, secrets.ids)).secrets) await secrets.open(id);
+  for (const { name, cache } of step.project.manifest.buildSecrets.values())
+    if (cache !== undefined) out.warn(`${name} has cache = "value", which ${tool} can't do`);
+  const mask = new Mask(vault.secrets);
+  // with --json, stdout is for one document of ours
+  const stdout = maskedStream(out.isJson ? host.stderr : host.stdout, mask);
+  const stderr = maskedStream(host.stderr, mask);
+  try {
+    const result = await buildVia({
+      ...via,
+      secrets,
+      guard,
+      childEnv: { ...scrubEnvironment(env), ...engineVariables(values) },
+      output: { stdout: stdout.stream, stderr: stderr.stream },
+      signal: host.signal,
+    });
+    for (const warning of result.warnings) out.warn(warning);
+    const [image = "", ...others] = request.tags ?? [];
+    const opened = Object.fromEntries(result.opened);
+    return { image, tags: [image, ...others], opened, warnings: result.warnings };
+  } finally {
+    await Promise.all([stdout.finish(), stderr.finish()]);
+  }
+}
+
+/** `--host` and `--context`, as docker's own client knows them. */
+function engineVariables(values: Values): Readonly<Record<string, string>> {
+  const [host, context] = [values.get("host"), values.get("context")];
+  // a host from the environment would win over the context
+  if (context !== undefined) return { DOCKER_HOST: "", DOCKER_CONTEXT: context };
+  return host === undefined ? {} : { DOCKER_HOST: host };
+}
+
+/** As a shell would take it. */
+export function commandLine({ program, args }: ViaPlan): string {
+  return [program, ...args].map(shellWord).join(" ");
+}
+
+function shellWord(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
+}
