@@ -1,5 +1,6 @@
 /** `--cache-from`, `--cache-to`, `--attest`, `--sbom`, `--provenance`, `--call`. Pure. */
 import {
+  isFalse,
   isTrue,
   malformed,
   readPairs,
@@ -107,15 +108,15 @@ export function attestationsOf(request: BuildRequest): readonly Attestation[] {
 
 /** `true`, `1`, `false` …, or attributes. */
 function longForm(type: string, text: string): string {
-  if (/^(?:1|t|true)$/i.test(text)) return `type=${type}`;
-  if (/^(?:0|f|false)$/i.test(text)) return `type=${type},disabled=true`;
+  if (isTrue(text)) return `type=${type}`;
+  if (isFalse(text)) return `type=${type},disabled=true`;
   return `type=${type},${text}`;
 }
 
 function attestation(text: string, flag: string): Attestation {
   const { type, disabled, ...rest } = Object.fromEntries(readPairs(text, flag));
   if (type === undefined) throw malformed(flag);
-  if (/^(?:1|t|true)$/i.test(disabled ?? "")) return { flag, type, value: null };
+  if (isTrue(disabled)) return { flag, type, value: null };
   const pairs = Object.entries(rest).toSorted(([a], [b]) => (a < b ? -1 : 1));
   return { flag, type, value: writeRecord([["type", type], ...pairs]) };
 }

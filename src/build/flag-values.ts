@@ -51,6 +51,11 @@ export function isTrue(text = ""): boolean {
   return /^(?:1|t|true)$/i.test(text);
 }
 
+/** True for what Go reads as false: `0`, `f`, `false`. */
+export function isFalse(text = ""): boolean {
+  return /^(?:0|f|false)$/i.test(text);
+}
+
 /** Writes pairs as one record, quoting what holds a comma or a quote. */
 export function writeRecord(pairs: readonly (readonly [string, string])[]): string {
   return pairs

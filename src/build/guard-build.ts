@@ -17,7 +17,7 @@ import { plaintextWarnings, refusePlaintext } from "./guard-refuse.ts";
 import { ContentWatch, PlaintextStop, type SeenFile } from "./guard-watch.ts";
 import {
   finding,
-  findIn,
+  findPlaintext,
   guardNeedles,
   type GuardInput,
   type PlaintextFinding,
@@ -25,7 +25,7 @@ import {
 } from "./guard.ts";
 import type { BuildInputs } from "./inputs.ts";
 import type { BuildRequest, BuildSecrets } from "./options.ts";
-import type { BuildPlan } from "./plan.ts";
+import { type BuildPlan, mountableIds } from "./plan.ts";
 
 /** What to look for, and what to do about it. */
 export interface Guard {
@@ -90,7 +90,7 @@ export class BuildGuard implements Disposable {
     const allow = guard.allowPlaintext === true;
     this.#ready = { needles, table, watch: new ContentWatch({ table, roots, allow }) };
     guard.onReady?.(new Set(needles.map(({ secret }) => secret)).size);
-    const found = await findIn(table, this.#written());
+    const found = await findPlaintext(table, this.#written());
     if (!allow && found.some(({ certain }) => certain)) await this.#refuse(table, null);
     return plaintextWarnings(found, { allowed: allow });
   }
@@ -104,7 +104,7 @@ export class BuildGuard implements Disposable {
     const warnings = await this.begin();
     const { guard, request } = this.#build;
     const { signal } = request;
-    const found = await findIn(this.#now().table, { files: filesOf(this.#folders), signal });
+    const found = await findPlaintext(this.#now().table, { files: filesOf(this.#folders), signal });
     if (guard.allowPlaintext !== true) refusePlaintext(found);
     return [...warnings, ...plaintextWarnings(found, { allowed: guard.allowPlaintext === true })];
   }
@@ -148,7 +148,7 @@ export class BuildGuard implements Disposable {
     throw new Error("the guard has not begun");
   }
 
-  #written(): Omit<GuardInput, "needles"> {
+  #written(): GuardInput {
     const { request, inputs } = this.#build;
     const { shown, content } = inputs.dockerfile;
     return { flags: flagsOf(request), ...(content !== null && { dockerfile: { shown, content } }) };
@@ -160,8 +160,8 @@ export class BuildGuard implements Disposable {
     const cut = (): void => void (isCut = true);
     const { signal } = this.#build.request;
     const files = within(LISTING_MS, readable(filesOf(this.#folders), cut), cut);
-    const written = await findIn(table, this.#written());
-    const found = await findIn(table, { files, signal });
+    const written = await findPlaintext(table, this.#written());
+    const found = await findPlaintext(table, { files, signal });
     const ended = first === null ? [] : await this.#placesOf(table, first);
     const isTold = found.some(({ place }) => place.file === ended[0]?.place.file);
     refusePlaintext([...written, ...(isTold ? [] : ended), ...found], isCut);
@@ -172,7 +172,7 @@ export class BuildGuard implements Disposable {
   async #placesOf(table: NeedleTable, { dir, path, hit }: SeenFile): Promise<PlaintextFinding[]> {
     const folder = this.#folders.find((one) => one.dir === dir);
     if (folder === undefined) return hit === null ? [] : [finding("tar", hit, {})];
-    const found = await findIn(table, {
+    const found = await findPlaintext(table, {
       files: within(LISTING_MS, fileOf(folder, path), () => undefined),
     });
     if (found.some(({ certain }) => certain) || hit === null) return found;
@@ -197,8 +197,7 @@ async function* readable(
 async function needlesFor(build: GuardedBuild): Promise<Needle[]> {
   const { plan, secrets, guard } = build;
   const more = [...((await guard.secrets?.().catch(() => [])) ?? [])];
-  const mounted = plan.secrets.filter(({ declared }) => declared).map(({ id }) => id);
-  const ids = new Set([...(plan.secretsKnown ? mounted : secrets.ids), ...plan.secretFlags]);
+  const ids = new Set([...mountableIds(plan, secrets.ids), ...plan.secretFlags]);
   const own: Secret[] = [];
   for (const id of ids) {
     // the step that asks for it says why it does not open

@@ -10,7 +10,7 @@ import { escapeControl } from "../docker/errors.ts";
 import type { Place } from "../errors.ts";
 import type { Needle } from "../needles/needle.ts";
 import { provability } from "../needles/provability.ts";
-import { NeedleTable } from "../needles/table.ts";
+import type { NeedleTable } from "../needles/table.ts";
 import { needlesOf } from "../needles/variants.ts";
 import type { Secret } from "../secret/secret.ts";
 import { isKeyName, isVariablesName } from "./guard-names.ts";
@@ -62,8 +62,6 @@ export interface TravellingFile {
 
 /** What is about to travel. */
 export interface GuardInput {
-  /** See {@link guardNeedles}; stay the caller's to wipe. */
-  readonly needles: readonly Needle[];
   /** Names with their final values, those from the environment too; in the order of the message. */
   readonly flags?: Iterable<readonly [place: FlagPlace, name: string, value: string]>;
   readonly dockerfile?: { readonly shown: string; readonly content: Buffer };
@@ -94,21 +92,12 @@ export function guardNeedles(secrets: Iterable<Secret>): Needle[] {
  *
  * Memory: about 300 KiB, whatever the files' sizes.
  *
+ * @param table - of {@link guardNeedles}; stays the caller's to wipe
  * @throws what `files` or their `open` throw, and the signal's reason
  */
-export async function findPlaintext(input: GuardInput): Promise<PlaintextFinding[]> {
-  const table = new NeedleTable(input.needles);
-  try {
-    return await findIn(table, input);
-  } finally {
-    table.wipe();
-  }
-}
-
-/** As {@link findPlaintext}, with a table that was made before and stays the caller's to wipe. */
-export async function findIn(
+export async function findPlaintext(
   table: NeedleTable,
-  input: Omit<GuardInput, "needles">,
+  input: GuardInput,
 ): Promise<PlaintextFinding[]> {
   const scan = new FileScan(table);
   try {
@@ -137,7 +126,7 @@ function inFlags(
 
 async function inDockerfile(
   scan: FileScan,
-  { dockerfile }: Omit<GuardInput, "needles">,
+  { dockerfile }: GuardInput,
 ): Promise<PlaintextFinding[]> {
   if (dockerfile === undefined) return [];
   const { shown, content } = dockerfile;
@@ -147,10 +136,7 @@ async function inDockerfile(
   return inFile(scan, "dockerfile", { path: shown, open });
 }
 
-async function inFiles(
-  scan: FileScan,
-  input: Omit<GuardInput, "needles">,
-): Promise<PlaintextFinding[]> {
+async function inFiles(scan: FileScan, input: GuardInput): Promise<PlaintextFinding[]> {
   const found: PlaintextFinding[] = [];
   for await (const file of input.files ?? []) {
     input.signal?.throwIfAborted();

@@ -3,7 +3,7 @@ import { lstat, readFile, stat } from "node:fs/promises";
 import { basename, isAbsolute, join, relative, resolve } from "node:path";
 
 import { escapeControl } from "../docker/errors.ts";
-import { BuildError, UsageError } from "../errors.ts";
+import { BuildError, errnoOf, UsageError } from "../errors.ts";
 import { IgnoreFile } from "../session/filesync/ignore.ts";
 import { isUrl } from "./engine-facts.ts";
 import { malformed, splitPair } from "./flag-values.ts";
@@ -181,7 +181,7 @@ async function ignoreOf(
 
 async function readIfThere(path: string, cwd: string): Promise<Buffer | null> {
   return readFile(path).catch((error: unknown) => {
-    if (isMissing(error)) return null;
+    if (errnoOf(error) === "ENOENT") return null;
     throw new BuildError("BUILD_CONTEXT", `can't read ${shownPath(path, cwd)}`);
   });
 }
@@ -217,10 +217,6 @@ async function namedContext(
   if (isFolder) return { kind: "folder", root };
   const shown = escapeControl(value);
   throw new BuildError("BUILD_CONTEXT", `the build context ${name}=${shown} is not a folder`);
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "ENOENT";
 }
 
 function shownPath(path: string, cwd: string): string {

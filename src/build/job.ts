@@ -7,7 +7,7 @@ import { failure } from "./failure.ts";
 import type { Caches } from "./caches.ts";
 import type { BuildInputs } from "./inputs.ts";
 import type { BuildOptions } from "./options.ts";
-import type { BuildPlan } from "./plan.ts";
+import { type BuildPlan, mountableIds } from "./plan.ts";
 import { Progress } from "./progress.ts";
 import type { JoinedSecrets } from "./secret-flags.ts";
 import type { Attributes } from "../session/control/messages.ts";
@@ -92,9 +92,8 @@ export function tracer(job: Job): (bytes: Buffer) => Promise<void> {
  * it asked only one of them for the secret; and a step may print what a cached one left behind.
  */
 async function openForMask({ secrets, plan, stop }: Job): Promise<void> {
-  const mounted = plan.secrets.filter(({ declared }) => declared).map(({ id }) => id);
   try {
-    for (const id of plan.secretsKnown ? mounted : secrets.ids) await secrets.open(id);
+    for (const id of mountableIds(plan, secrets.ids)) await secrets.open(id);
   } catch (error) {
     stop.abort(error);
     throw error;

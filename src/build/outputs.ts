@@ -1,6 +1,13 @@
 /** What a build makes: `--output`, `--push`, `--load`, `--annotation`, as BuildKit's exporters. Pure. */
 import { UsageError } from "../errors.ts";
-import { isTrue, malformed, readTyped, splitPair, type TypedValue } from "./flag-values.ts";
+import {
+  isFalse,
+  isTrue,
+  malformed,
+  readTyped,
+  splitPair,
+  type TypedValue,
+} from "./flag-values.ts";
 import type { BuildRequest } from "./options.ts";
 
 /** One output. */
@@ -101,7 +108,7 @@ function toFile(
   request: BuildRequest,
 ): Output {
   const attributes = { ...named(rest, request), ...annotationsOf(request) };
-  const isLayout = /^(?:0|f|false)$/i.test(rest["tar"] ?? "");
+  const isLayout = isFalse(rest["tar"]);
   return { exporter, attributes, destination, push: false, ...(isLayout && { isLayout }) };
 }
 

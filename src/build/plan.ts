@@ -92,6 +92,20 @@ export function assemblePlan(
   };
 }
 
+/** The secrets that the Dockerfile asks for and that are there, in its order. */
+export function declaredIds(plan: BuildPlan): string[] {
+  return plan.secrets.filter(({ declared }) => declared).map(({ id }) => id);
+}
+
+/**
+ * The secrets that steps of the build may mount.
+ *
+ * @param all - every id that the build may serve: the answer where only the engine reads the Dockerfile
+ */
+export function mountableIds(plan: BuildPlan, all: readonly string[]): readonly string[] {
+  return plan.secretsKnown ? declaredIds(plan) : all;
+}
+
 /** Name of a `NAME=VALUE` argument. */
 export function nameOf(argument: string): string {
   return argument.split("=", 1)[0] ?? "";

@@ -5,7 +5,7 @@ import { UsageError } from "../errors.ts";
 import type { Attributes, SolveRequest, TypedAttributes } from "../session/control/messages.ts";
 import { attestationsOf, cachesOf, readCall, type Caches } from "./caches.ts";
 import type { EngineFacts } from "./engine-facts.ts";
-import { malformed, readSize, readUlimit, splitPair } from "./flag-values.ts";
+import { isTrue, malformed, readSize, readUlimit, splitPair } from "./flag-values.ts";
 import { hasGitQuery } from "./git-address.ts";
 import type { BuildRequest } from "./options.ts";
 import { outputsOf } from "./outputs.ts";
@@ -62,7 +62,6 @@ export function checkFlags(request: BuildRequest): void {
     caches: cachesOf(request),
   });
   outputsOf(request);
-  readCall(request.call);
 }
 
 /** `NAME=VALUE` arguments; a name without a value takes it from the environment, or is left out. */
@@ -181,8 +180,8 @@ function importsOf({ imports }: Caches): Attributes {
 
 /** The argument that asks for a cache inside of the image itself. */
 function inlineCache(request: BuildRequest): TypedAttributes[] {
-  const value = buildArgumentsOf(request)["BUILDKIT_INLINE_CACHE"] ?? "";
-  return /^(?:1|t|true)$/i.test(value) ? [{ type: "inline", attributes: {} }] : [];
+  const value = buildArgumentsOf(request)["BUILDKIT_INLINE_CACHE"];
+  return isTrue(value) ? [{ type: "inline", attributes: {} }] : [];
 }
 
 function entitlementsOf(request: BuildRequest): string[] {

@@ -4,7 +4,7 @@ import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
 
 import { escapeControl } from "../docker/errors.ts";
-import { BuildError, UsageError } from "../errors.ts";
+import { BuildError, errnoOf, UsageError } from "../errors.ts";
 import { hexOf } from "../session/content/digest.ts";
 import {
   findEntry,
@@ -232,9 +232,9 @@ async function put(root: string, text: string, names: readonly EntryName[]): Pro
   if (!(await blobs.has(hexOf(descriptor.digest) ?? "")))
     throw unindexed("the engine named a manifest that it did not send");
   await putEntry(root, descriptor, names).catch((error: unknown) => {
-    const code: unknown = error instanceof Error && "code" in error ? error.code : "";
     if (error instanceof IndexError) throw unindexed(`it ${error.message}`);
-    throw typeof code === "string" && code !== "" ? unindexed(code) : error;
+    const code = errnoOf(error);
+    throw code === "" ? error : unindexed(code);
   });
 }
 

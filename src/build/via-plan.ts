@@ -1,5 +1,6 @@
 /** The command line of `build --via`: docker's own flags and one `--secret` for each secret. Pure. */
-import type { BuildPlan } from "./plan.ts";
+import { writeRecord } from "./flag-values.ts";
+import { type BuildPlan, declaredIds } from "./plan.ts";
 import type { BuildRequest } from "./options.ts";
 
 /** A builder that reads secrets from files. */
@@ -36,7 +37,7 @@ export function assembleVia(
   extra: readonly string[] = [],
 ): ViaPlan {
   const [program, ...command] = COMMANDS[tool];
-  const secrets = plan.secrets.filter((secret) => secret.declared).map((secret) => secret.id);
+  const secrets = declaredIds(plan);
   const mounts = secrets.map((id, index) => secretFlag(id, FIRST_DESCRIPTOR + index));
   return {
     program,
@@ -46,11 +47,12 @@ export function assembleVia(
   };
 }
 
-/** The value of `--secret` is one CSV record: an id with a comma or a quote is quoted. */
 function secretFlag(id: string, descriptor: number): string {
-  const field = `id=${id}`;
-  const quoted = /[",]/.test(field) ? `"${field.replaceAll('"', '""')}"` : field;
-  return `--secret=${quoted},src=/dev/fd/${descriptor}`;
+  const record = writeRecord([
+    ["id", id],
+    ["src", `/dev/fd/${descriptor}`],
+  ]);
+  return `--secret=${record}`;
 }
 
 function unknownId(plan: BuildPlan, line: number): string {

@@ -5,10 +5,11 @@ import type { FileHandle } from "node:fs/promises";
 import { BuildError, InterruptedError, SealmountError } from "../errors.ts";
 import { MAX_SECRET_BYTES } from "../session/secrets/service.ts";
 import { planBuild } from "./build.ts";
-import { BuildGuard, type Guard } from "./guard-build.ts";
+import { BuildGuard, type Guard, type GuardedBuild } from "./guard-build.ts";
 import { readInputs } from "./inputs.ts";
 import { findMemoryFolder, memoryFile } from "./memory-file.ts";
 import type { BuildRequest, BuildSecrets } from "./options.ts";
+import { assemblePlan } from "./plan.ts";
 import { JoinedSecrets } from "./secret-flags.ts";
 import { tooLarge } from "./served-secrets.ts";
 import { assembleVia, type ViaPlan, type ViaTool } from "./via-plan.ts";
@@ -65,8 +66,11 @@ export async function planVia(request: ViaRequest, ids: readonly string[]): Prom
  * @throws {@link InterruptedError} when the signal fired
  */
 export async function buildVia(o: ViaOptions): Promise<ViaResult> {
-  const plan = await planVia(o, o.secrets.ids);
-  const seen = o.guard === undefined ? [] : await lookAt(o, o.guard);
+  const inputs = await readInputs(o);
+  const build = assemblePlan(o, inputs, o.secrets.ids);
+  const plan = assembleVia(o.tool, o, build, o.extra);
+  const seen =
+    o.guard === undefined ? [] : await lookAt(o, { inputs, plan: build, guard: o.guard });
   const files: FileHandle[] = [];
   try {
     const folder = plan.secrets.length === 0 ? "" : await findMemoryFolder(o.env);
@@ -88,10 +92,12 @@ export async function buildVia(o: ViaOptions): Promise<ViaResult> {
 }
 
 /** @throws {@link PlaintextError} POLICY */
-async function lookAt(o: ViaOptions, guard: Guard): Promise<string[]> {
-  const [inputs, plan] = [await readInputs(o), await planBuild(o, o.secrets.ids)];
+async function lookAt(
+  o: ViaOptions,
+  read: Pick<GuardedBuild, "inputs" | "plan" | "guard">,
+): Promise<string[]> {
   using secrets = new JoinedSecrets(o.secrets, o);
-  using guarded = new BuildGuard({ request: o, inputs, plan, secrets, guard });
+  using guarded = new BuildGuard({ request: o, secrets, ...read });
   return await guarded.beginWhole();
 }
 

@@ -3,9 +3,8 @@
  *
  * @see https://github.com/docker/docker-credential-helpers#development
  */
-import { DockerError, InterruptedError } from "../errors.ts";
+import { DockerError, errnoOf, InterruptedError } from "../errors.ts";
 import { Secret } from "../secret/secret.ts";
-import { errnoOf } from "./errno.ts";
 import { readHelperAnswer } from "./helper-answer.ts";
 
 type Env = Readonly<Record<string, string | undefined>>;

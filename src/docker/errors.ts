@@ -2,7 +2,7 @@
  * The one funnel from engine answers and socket faults to {@link DockerError}. Engine text is
  * foreign: it is escaped here, and masked by whoever prints it.
  */
-import { DockerError, InterruptedError, SealmountError } from "../errors.ts";
+import { DockerError, errnoOf, InterruptedError, SealmountError } from "../errors.ts";
 
 /** Longest piece of engine text that an error quotes, in characters. */
 const MAX_FOREIGN_TEXT = 2_000;
@@ -63,12 +63,6 @@ export function fromRequest(error: unknown, host: string, signal?: AbortSignal):
 /** HTTP status of an engine's refusal, or undefined for anything else. */
 export function statusOf(error: unknown): number | undefined {
   return error instanceof DockerError ? error.status : undefined;
-}
-
-function errnoOf(error: unknown): string {
-  if (!(error instanceof Error)) return "";
-  const code: unknown = "code" in error ? error.code : undefined;
-  return typeof code === "string" ? code : "";
 }
 
 function reasonOf(code: string, error: unknown): string {

@@ -6,7 +6,7 @@
 import { lstat, mkdir, mkdtemp, readFile, readdir, rm, statfs, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 
-import { errnoOf } from "./errno.ts";
+import { errnoOf } from "../errors.ts";
 import { currentOwner } from "./labels.ts";
 
 /** `f_type` of file systems that live in memory, from the kernel's magic.h. */

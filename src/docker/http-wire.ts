@@ -9,7 +9,7 @@ import {
 import { stringify } from "node:querystring";
 import type { Duplex } from "node:stream";
 
-import { DEFAULT_TYPE, type Query, type Wire, type WireRequest } from "./wire.ts";
+import { DEFAULT_TYPE, presentQuery, type Query, type Wire, type WireRequest } from "./wire.ts";
 
 /** Where the engine listens: for `node:net`. */
 export interface HttpTarget {
@@ -53,8 +53,8 @@ export class HttpWire implements Wire {
 
 /** As docker-modem writes it. */
 function withQuery(path: string, query: Query | undefined): string {
-  const given = Object.entries(query ?? {}).filter(([, value]) => value !== undefined);
-  return given.length === 0 ? path : `${path}?${stringify(Object.fromEntries(given))}`;
+  const given = presentQuery(query);
+  return given === undefined ? path : `${path}?${stringify(given)}`;
 }
 
 function headersOf({ headers, body }: WireRequest): OutgoingHttpHeaders {

@@ -6,7 +6,7 @@ import { createHash } from "node:crypto";
 import { readFileSync, readlinkSync } from "node:fs";
 import { hostname } from "node:os";
 
-import { errnoOf } from "./errno.ts";
+import { errnoOf } from "../errors.ts";
 
 /** The process that starts the container, as {@link currentOwner} writes it. */
 export const LABEL_OWNER = "sealmount.owner";

@@ -8,7 +8,7 @@ import { IncomingMessage } from "node:http";
 import { Duplex } from "node:stream";
 
 import type { DockerOptions } from "./endpoint.ts";
-import { DEFAULT_TYPE, type Query, type Wire, type WireRequest } from "./wire.ts";
+import { DEFAULT_TYPE, presentQuery, type Wire, type WireRequest } from "./wire.ts";
 
 /** The one method of docker-modem that is used. */
 export interface Modem {
@@ -24,7 +24,7 @@ export class ModemWire implements Wire {
   }
 
   async exchange(call: WireRequest): Promise<IncomingMessage | Duplex> {
-    const query = presentValues(call.query);
+    const query = presentQuery(call.query);
     const options = {
       isStream: true,
       ...(call.upgrade && { hijack: true }),
@@ -85,8 +85,3 @@ export async function tlsModem(options: DockerOptions): Promise<Modem> {
 }
 
 const ANY_STATUS: object = new Proxy({}, { get: () => true });
-
-function presentValues(query: Query | undefined): Record<string, unknown> | undefined {
-  const entries = Object.entries(query ?? {}).filter(([, value]) => value !== undefined);
-  return entries.length === 0 ? undefined : Object.fromEntries(entries);
-}

@@ -5,10 +5,9 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 
-import { DockerError } from "../errors.ts";
+import { DockerError, errnoOf } from "../errors.ts";
 import { Secret } from "../secret/secret.ts";
 import { askHelper } from "./credential-helper.ts";
-import { errnoOf } from "./errno.ts";
 
 type Env = Readonly<Record<string, string | undefined>>;
 

@@ -3,8 +3,7 @@ import { spawn, type ChildProcessWithoutNullStreams } from "node:child_process";
 import { Socket } from "node:net";
 import { Duplex } from "node:stream";
 
-import { DockerError } from "../errors.ts";
-import { errnoOf } from "./errno.ts";
+import { DockerError, errnoOf } from "../errors.ts";
 import { escapeControl } from "./errors.ts";
 
 /** What to run. */

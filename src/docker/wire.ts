@@ -7,6 +7,12 @@ export type Query = Readonly<
   Record<string, string | number | boolean | readonly string[] | undefined>
 >;
 
+/** What of a query has a value; undefined when nothing has. */
+export function presentQuery(query: Query | undefined): Query | undefined {
+  const given = Object.entries(query ?? {}).filter(([, value]) => value !== undefined);
+  return given.length === 0 ? undefined : Object.fromEntries(given);
+}
+
 /** One request, as it travels. */
 export interface WireRequest {
   readonly method: string;

@@ -2,8 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 
-import { errnoOf } from "../docker/errno.ts";
-import { UsageError } from "../errors.ts";
+import { errnoOf, UsageError } from "../errors.ts";
 import { seccompProfile } from "./flags/words.ts";
 import type { ContainerOptions, PlanOptions } from "./options.ts";
 

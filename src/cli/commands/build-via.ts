@@ -12,20 +12,24 @@ import { maskedStream } from "./masking.ts";
 
 export { planVia };
 
+/** To whom, and with what. */
+interface HandOver {
+  readonly tool: ViaTool;
+  /** Words of that builder's own. */
+  readonly extra: readonly string[];
+  readonly plan: ViaPlan;
+}
+
 /**
  * Runs another builder. Its output is always piped through the mask, so its progress is plain.
  * It does not tell the image's id: the first tag stands for it.
  */
-export async function handOver(
-  step: BuildStep,
-  tool: ViaTool,
-  extra: readonly string[],
-): Promise<Built> {
+export async function handOver(step: BuildStep, { tool, extra, plan }: HandOver): Promise<Built> {
   const { context, request, vault, secrets, guard } = step;
   const { host, out, values, env } = context;
   const via = { ...request, tool, extra: [...(values.flag("quiet") ? ["--quiet"] : []), ...extra] };
   // opened here, before the builder starts, as the mask has to know them all
-  for (const id of (await planVia(via, secrets.ids)).secrets) await secrets.open(id);
+  for (const id of plan.secrets) await secrets.open(id);
   for (const { name, cache } of step.project.manifest.buildSecrets.values())
     if (cache !== undefined) out.warn(`${name} has cache = "value", which ${tool} can't do`);
   const mask = new Mask(vault.secrets);

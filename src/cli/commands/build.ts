@@ -53,9 +53,7 @@ export const handle: Handler = async (context) => {
   const secrets = masking(context, vault);
   using guard = guardOf(context, project, keyring);
   const step: BuildStep = { context, project, keyring, request, vault, secrets, guard };
-  const built = await (tool === undefined
-    ? native(step)
-    : (await otherBuilders()).handOver(step, tool, extra));
+  const built = await perform(step, plan, extra);
   if (!out.isJson && !values.flag("quiet")) noteOpened(context, built);
   warnAll(context, vault.warnings);
   if (!values.flag("verify")) {
@@ -65,6 +63,16 @@ export const handle: Handler = async (context) => {
   const { prove } = await import("./build-proof.ts");
   return await prove(step, built);
 };
+
+async function perform(
+  step: BuildStep,
+  plan: BuildPlan | ViaPlan,
+  extra: readonly string[],
+): Promise<Built> {
+  const tool = step.context.values.get("via") as ViaTool | undefined;
+  if (tool === undefined || !("program" in plan)) return native(step);
+  return (await otherBuilders()).handOver(step, { tool, extra, plan });
+}
 
 /** Few builds need them, and every build would wait for them to be loaded. */
 async function otherBuilders(): Promise<typeof Via> {

@@ -5,13 +5,19 @@ import type { OptionSpec } from "../spec.ts";
 /** Of docker's builder before BuildKit; BuildKit has no use for them, and docker takes them too. */
 const IGNORED = ["rm", "force-rm", "compress", "disable-content-trust"];
 
+const LIMITED = [
+  "memory",
+  "memory-swap",
+  "cpu-period",
+  "cpu-quota",
+  "cpu-shares",
+  "cpuset-cpus",
+  "cpuset-mems",
+];
 const LIMITS = "BuildKit sets no limits for single steps; --ulimit and --cgroup-parent are there";
 
 const REFUSED: readonly (readonly [long: string, why: string])[] = [
-  ...["memory", "memory-swap", "cpu-period", "cpu-quota", "cpu-shares", "cpuset-cpus"].map(
-    (long) => [long, LIMITS] as const,
-  ),
-  ["cpuset-mems", LIMITS],
+  ...LIMITED.map((long) => [long, LIMITS] as const),
   ["isolation", "it is for Windows containers"],
   ["security-opt", "write RUN --security=insecure, and --allow security.insecure"],
 ];

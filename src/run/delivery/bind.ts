@@ -8,10 +8,9 @@
 import { chmod, chown, open } from "node:fs/promises";
 import { join } from "node:path";
 
-import { errnoOf } from "../../docker/errno.ts";
 import { LABEL_FOLDER } from "../../docker/labels.ts";
 import { findTmpfsRoot, makePrivateFolder, removePrivateFolder } from "../../docker/host-tmpfs.ts";
-import { DockerError } from "../../errors.ts";
+import { DockerError, errnoOf } from "../../errors.ts";
 import type { Secret } from "../../secret/secret.ts";
 import type { CleanupStep } from "../cleanup.ts";
 import type { Mount } from "../flags/mounts.ts";

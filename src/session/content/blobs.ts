@@ -3,6 +3,7 @@ import { constants } from "node:fs";
 import { lstat, open, readdir, rm, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 
+import { errnoOf } from "../../errors.ts";
 import { GRPC_STATUS, GrpcError } from "../grpc.ts";
 import type { BlobInfo } from "./messages.ts";
 
@@ -55,30 +56,33 @@ export class Blobs {
   }
 
   async has(hex: string): Promise<boolean> {
-    return this.info(hex).then(
-      () => true,
-      (error: unknown) => {
-        if (error instanceof GrpcError) return false;
-        throw error;
-      },
-    );
+    return (await this.#find(hex)) !== null;
   }
 
   /** Every blob that is there. */
   async *list(): AsyncGenerator<BlobInfo> {
     const names = await readdir(this.dir).catch(() => []);
-    for (const hex of names) if (HEX.test(hex) && (await this.has(hex))) yield await this.info(hex);
+    for (const hex of names.filter((name) => HEX.test(name))) {
+      const found = await this.#find(hex);
+      if (found !== null) yield found;
+    }
   }
 
   async remove(hex: string): Promise<void> {
     await rm(this.pathOf(hex), { force: true });
   }
+
+  async #find(hex: string): Promise<BlobInfo | null> {
+    return this.info(hex).catch((error: unknown) => {
+      if (error instanceof GrpcError) return null;
+      throw error;
+    });
+  }
 }
 
 /** Nothing there, or a link. */
 function isAnswer(error: unknown): boolean {
-  const code: unknown = error instanceof Error && "code" in error ? error.code : "";
-  return code === "ENOENT" || code === "ELOOP" || code === "ENXIO";
+  return ["ENOENT", "ELOOP", "ENXIO"].includes(errnoOf(error));
 }
 
 function missing(): GrpcError {

@@ -4,6 +4,7 @@ import { mkdir, open, readFile, rename, rm, stat, writeFile } from "node:fs/prom
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
+import { errnoOf } from "../../errors.ts";
 import { hexOf } from "./digest.ts";
 
 /** What a manifest is and how to find it; further fields are kept as they are. */
@@ -148,7 +149,7 @@ async function lockIndex(root: string): Promise<string> {
   const path = `${indexPath(root)}.lock`;
   for (;;) {
     const file = await open(path, "wx").catch((error: unknown) => {
-      if (error instanceof Error && "code" in error && error.code === "EEXIST") return null;
+      if (errnoOf(error) === "EEXIST") return null;
       throw error;
     });
     if (file !== null) {

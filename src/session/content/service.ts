@@ -2,7 +2,7 @@
  * `containerd.services.content.v1.Content`: layouts of this machine, for caches and outputs in
  * folders and for contexts from an OCI layout. Which of them a call means stands in its headers.
  */
-import { BuildError } from "../../errors.ts";
+import { BuildError, errnoOf } from "../../errors.ts";
 import { converse, headerOf, readMessages, type Reply } from "../grpc-stream.ts";
 import {
   frameOf,
@@ -173,8 +173,8 @@ async function onlyMessage({ stream }: GrpcCall): Promise<Buffer> {
 
 /** The text of a foreign error may quote a path of ours: its name is enough. */
 function folderError(error: unknown): BuildError {
-  const code: unknown = error instanceof Error && "code" in error ? error.code : "";
-  const named = typeof code === "string" && code !== "" ? ` (${code})` : "";
+  const code = errnoOf(error);
+  const named = code === "" ? "" : ` (${code})`;
   return new BuildError("BUILD_OUTPUT", `the folder of a cache or output can't be used${named}`, {
     hint: "look at the folders that --cache-from, --cache-to, --output and --build-context name",
   });

@@ -1,7 +1,7 @@
 /** `moby.filesync.v1.FileSend`: takes what `--output type=local` and `type=tar` make. */
 import { once } from "node:events";
 
-import { BuildError } from "../../errors.ts";
+import { BuildError, errnoOf } from "../../errors.ts";
 import { converse, headerOf, readMessages, type Reply } from "../grpc-stream.ts";
 import { GRPC_STATUS, GrpcError, type GrpcCall, type GrpcService } from "../grpc.ts";
 import { bytesOf, readFields } from "../protobuf.ts";
@@ -97,10 +97,4 @@ function outputError(error: unknown): BuildError {
   return new BuildError("BUILD_OUTPUT", `the output can't be written (${named || "failed"})`, {
     hint: "look at the place that --output names, or use type=tar",
   });
-}
-
-/** Such as ENOSPC; "" for what has no such name. */
-function errnoOf(error: unknown): string {
-  const code: unknown = error instanceof Error && "code" in error ? error.code : "";
-  return typeof code === "string" ? code : "";
 }

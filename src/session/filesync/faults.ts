@@ -1,5 +1,5 @@
 /** What can be wrong with a folder that is being sent: errors for the user, each with its path. */
-import { BuildError } from "../../errors.ts";
+import { BuildError, errnoOf } from "../../errors.ts";
 
 /** Longest path in an error; more of it helps nobody. */
 const MAX_SHOWN = 300;
@@ -45,8 +45,7 @@ export function outOfOrder(what: string): BuildError {
 
 /** The code of a system error, such as EACCES. */
 export function codeOf(error: unknown): string {
-  const code: unknown = error instanceof Error && "code" in error ? error.code : undefined;
-  return typeof code === "string" ? code : "unknown error";
+  return errnoOf(error) || "unknown error";
 }
 
 /** True for a path that is not there. */

@@ -64,8 +64,8 @@ export class Filter {
     const place = this.#place(path);
     if (place === "outside") return NOTHING;
     if (this.#hasNoPatterns && place === "inside") return ALL;
-    const included = include(this.#includes, path, parent?.includes);
-    const excluded = exclude(this.#excludes, path, parent?.excludes);
+    const included = judge(this.#includes, true, path, parent?.includes);
+    const excluded = judge(this.#excludes, false, path, parent?.excludes);
     return {
       sent: included.passes && excluded.passes && place === "inside",
       enter: included.below && excluded.below,
@@ -90,24 +90,18 @@ interface Judgement {
 
 const PASSES: Judgement = { passes: true, below: true, match: undefined };
 
-function include(
+/** @param keeps - what a match means: true for the includes, false for the excludes */
+function judge(
   patterns: PatternMatcher | null,
+  keeps: boolean,
   path: string,
   parent: ParentMatch | undefined,
 ): Judgement {
   if (patterns === null) return PASSES;
   const { matched, match } = patterns.verdict(path, parent);
-  return { passes: matched, below: matched || patterns.mayMatchBelow(path, "pattern"), match };
-}
-
-function exclude(
-  patterns: PatternMatcher | null,
-  path: string,
-  parent: ParentMatch | undefined,
-): Judgement {
-  if (patterns === null) return PASSES;
-  const { matched, match } = patterns.verdict(path, parent);
-  return { passes: !matched, below: !matched || patterns.mayMatchBelow(path, "exception"), match };
+  const passes = matched === keeps;
+  const below = passes || patterns.mayMatchBelow(path, keeps ? "pattern" : "exception");
+  return { passes, below, match };
 }
 
 /** As fsutil: the followed paths join the include patterns; no list is no restriction. */

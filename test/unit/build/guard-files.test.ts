@@ -7,6 +7,7 @@ import { findPlaintext, guardNeedles, type TravellingFile } from "../../../src/b
 import { within } from "../../../src/build/guard-places.ts";
 import { type ContextFile, travellingFiles } from "../../../src/build/guard-files.ts";
 import { wipeNeedles } from "../../../src/needles/needle.ts";
+import { NeedleTable } from "../../../src/needles/table.ts";
 import { Secret } from "../../../src/secret/secret.ts";
 import { makeWorld, type World } from "../../support/temp.ts";
 
@@ -27,7 +28,7 @@ async function entry(folder: string, path: string, content: string | Buffer): Pr
 async function placesIn(entries: readonly ContextFile[]): Promise<unknown[]> {
   const needles = guardNeedles([Secret.take("S", Buffer.from(VALUE))]);
   onTestFinished(() => wipeNeedles(needles));
-  const found = await findPlaintext({ needles, files: travellingFiles(entries) });
+  const found = await findPlaintext(new NeedleTable(needles), { files: travellingFiles(entries) });
   return found.map(({ place }) => place);
 }
 

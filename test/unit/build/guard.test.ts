@@ -19,6 +19,7 @@ import {
 import { PolicyError } from "../../../src/errors.ts";
 import type { Needle } from "../../../src/needles/needle.ts";
 import { wipeNeedles } from "../../../src/needles/needle.ts";
+import { NeedleTable } from "../../../src/needles/table.ts";
 import { Secret } from "../../../src/secret/secret.ts";
 
 const TOKEN = "canary-9f2c-Zebra/Quark";
@@ -71,7 +72,8 @@ async function find(input: {
     ...Array.from(labels, ([name, value]) => ["label", name, value] as const),
   ];
   const more = { ...(dockerfile && { dockerfile }), signal };
-  return findPlaintext({ ...more, needles, flags, files: each(input.files ?? []) });
+  const files = each(input.files ?? []);
+  return findPlaintext(new NeedleTable(needles), { ...more, flags, files });
 }
 
 /** `where what place` of each finding. */
@@ -213,7 +215,7 @@ describe("IT3: plaintext in files", () => {
   });
 
   it("works without any secret, for keys", async () => {
-    const found = await findPlaintext({ needles: [], files: each([file("k", KEY)]) });
+    const found = await findPlaintext(new NeedleTable([]), { files: each([file("k", KEY)]) });
     expect(told(found)).toEqual(["file | a private key of sealmount | k:1"]);
   });
 });
