@@ -90,3 +90,14 @@ export const DRY_RUN: OptionSpec = {
   long: "dry-run",
   about: "print the plan, names only, and do nothing",
 };
+
+export const NO_MASK: OptionSpec = {
+  long: "no-mask",
+  about: "do not replace secrets in the output by ***",
+  fallback: "masked, but with --tty",
+};
+
+/** For commands that pass on a program's own code. */
+export const CODES_KEPT =
+  "The exit code is the program's own, 128+N for a signal. Failures of sealmount before the " +
+  "start keep 2, 3, 4, 5 and 9; every other one is 125.";

@@ -1,0 +1,79 @@
+import type { CommandSpec, OptionSpec } from "../spec.ts";
+import { DOCKER_RUN } from "./docker-run.ts";
+import {
+  CODES_KEPT,
+  DRY_RUN,
+  ENGINE,
+  ENVIRONMENT,
+  JSON_OUTPUT,
+  KEY_FILE,
+  MANIFEST,
+  NO_MASK,
+  SELECTION,
+} from "./options.ts";
+
+const DELIVERY: readonly OptionSpec[] = [
+  {
+    long: "file",
+    value: "NAME=PATH[,owner=USER][,mode=MODE]",
+    repeat: true,
+    about: "deliver NAME as a read-only file instead of a variable",
+  },
+  {
+    long: "owner",
+    value: "USER",
+    about: "with --file: owner of files that name none",
+    fallback: "root",
+  },
+  {
+    long: "mode",
+    value: "MODE",
+    about: "with --file: mode of files that name none",
+    fallback: "0600",
+  },
+  {
+    long: "delivery",
+    value: "KIND",
+    choices: ["auto", "bind", "volume"],
+    fallback: "auto",
+    about: "how files travel: a private tmpfs folder of this machine, or a tmpfs volume",
+  },
+];
+
+/** A container with secrets. */
+export const RUN: CommandSpec = {
+  name: "run",
+  summary: "run a container with the secrets of an environment",
+  arguments: [
+    { name: "IMAGE", about: "image to run; it must be there, nothing is pulled" },
+    { name: "COMMAND", about: "program and arguments", optional: true, repeat: true },
+  ],
+  options: [
+    ENVIRONMENT,
+    ...SELECTION,
+    ...DELIVERY,
+    NO_MASK,
+    DRY_RUN,
+    KEY_FILE,
+    ...DOCKER_RUN,
+    ...ENGINE,
+    ...MANIFEST,
+    JSON_OUTPUT,
+  ],
+  examples: [
+    { does: "with the values of prod", line: "sealmount run --rm --env prod cats" },
+    {
+      does: "two secrets only, one of them as a file",
+      line: "sealmount run --rm --only API_KEY --only TLS_KEY --file TLS_KEY=/etc/tls.key,mode=0400 cats",
+    },
+    { does: "what would be delivered", line: "sealmount run --dry-run --env prod cats" },
+  ],
+  exits: [0, 1, 2, 3, 4, 5, 9, 125, 130],
+  notes: [
+    "Options end at IMAGE. A secret without a file is an environment variable, which docker " +
+      "inspect shows; a file is on a read-only tmpfs below /run/secrets, and inspect does not.",
+    CODES_KEPT,
+  ],
+  stopAtOperand: true,
+  load: () => import("../commands/run.ts"),
+};
