@@ -1,4 +1,5 @@
 /** Builds an image natively: files, secrets and logins over a BuildKit session. */
+import { digestKey } from "../crypto/digest.ts";
 import { escapeControl } from "../docker/errors.ts";
 import { compareApi } from "../docker/version.ts";
 import { DockerError, InterruptedError, UsageError } from "../errors.ts";
@@ -21,7 +22,7 @@ import { assemblePlan, type BuildPlan } from "./plan.ts";
 import { postBuild } from "./post-build.ts";
 import { IMAGE_DIGEST, pushImages } from "./push.ts";
 import { removeStaleResults, writeResults } from "./results.ts";
-import { cachedSteps, digestKey, withoutDigests, withSecretCache } from "./secret-cache.ts";
+import { cachedSteps, withoutDigests, withSecretCache } from "./secret-cache.ts";
 import { JoinedSecrets } from "./secret-flags.ts";
 import { ServedSecrets } from "./served-secrets.ts";
 import { serve } from "./serving.ts";
@@ -181,7 +182,7 @@ async function tieToValues(options: BuildOptions, inputs: BuildInputs): Promise<
     });
   const { ids } = secretCache;
   if (cachedSteps(content.toString("utf8"), { marked: ids, target }).length === 0) return inputs;
-  using key = digestKey(await secretCache.privateKey());
+  using key = digestKey(await secretCache.privateKey(), "secret-cache");
   const open = async (id: string): ReturnType<typeof secrets.open> => secrets.open(id);
   const marked = { marked: ids, key, open };
   const tied = await withSecretCache({ dockerfile: content, shown, target, ...marked });

@@ -14,10 +14,9 @@
  * That key, unlike a random one in a file, is on every machine that builds the app, so these machines
  * share their caches. What remains visible is that a value has changed, or is an earlier one again.
  */
-import { createHmac, hkdfSync } from "node:crypto";
-
+import { digestOf } from "../crypto/digest.ts";
 import { BuildError } from "../errors.ts";
-import { Secret } from "../secret/secret.ts";
+import type { Secret } from "../secret/secret.ts";
 import { neededStages, readDockerfile } from "./dockerfile.ts";
 import { splitDockerfile } from "./instructions.ts";
 
@@ -31,9 +30,6 @@ export interface CachedStep {
 
 /** Start of the ids that carry digests. Nothing of that name is ever served. */
 const MARK = "sealmount-cache.";
-/** Of the HMAC: 128 bits, so that no two values meet by chance. */
-const DIGEST_BYTES = 16;
-const KEY_BYTES = 32;
 
 /** What {@link withSecretCache} needs. */
 export interface SecretCacheOptions {
@@ -43,7 +39,7 @@ export interface SecretCacheOptions {
   readonly target?: string | undefined;
   /** Ids whose value decides. */
   readonly marked: ReadonlySet<string>;
-  /** See {@link digestKey}; stays the caller's. */
+  /** See `crypto/digest.ts`; stays the caller's. */
   readonly key: Secret;
   /** Null for an id that this build does not serve. The Secret stays its owner's. */
   open(id: string): Promise<Secret | null>;
@@ -61,7 +57,7 @@ export async function withSecretCache(o: SecretCacheOptions): Promise<Buffer> {
   for (const { line, ids } of cachedSteps(o.dockerfile.toString("utf8"), o)) {
     const values = new Map<string, Secret | null>();
     for (const id of ids) values.set(id, await o.open(id));
-    digests.set(line, stepDigest(o.key, values));
+    digests.set(line, digestOf(o.key, values));
   }
   const rewritten = withDigests(o.dockerfile, digests);
   if (rewritten !== null) return rewritten;
@@ -99,39 +95,6 @@ export function cachedSteps(
 }
 
 /**
- * The key of the digests, for one app.
- *
- * @param privateKey - the one that opens the build's secrets, or 32 random bytes of the project's own
- * where there is none; it stays the caller's
- * @returns a key from which the private one can't be found; the caller wipes it
- */
-export function digestKey(privateKey: Secret): Secret {
-  return privateKey.use((bytes) => {
-    const key = hkdfSync("sha256", bytes, "", "sealmount/secret-cache/v1", KEY_BYTES);
-    return Secret.take("secret cache key", new Uint8Array(key));
-  });
-}
-
-/**
- * The digest of one step's secrets. It covers ids as well as values, so that equal values of two
- * secrets don't show, and the absence of an optional one.
- *
- * @param values - by id; null for a secret that this build does not serve
- */
-export function stepDigest(key: Secret, values: ReadonlyMap<string, Secret | null>): string {
-  return key.use((keyBytes) => {
-    const hmac = createHmac("sha256", keyBytes);
-    for (const id of [...values.keys()].toSorted()) {
-      const value = values.get(id) ?? null;
-      hmac.update(lengthOf(Buffer.byteLength(id))).update(id);
-      if (value === null) hmac.update("absent");
-      else value.use((bytes) => hmac.update("value").update(lengthOf(bytes.length)).update(bytes));
-    }
-    return hmac.digest().subarray(0, DIGEST_BYTES).toString("hex");
-  });
-}
-
-/**
  * The Dockerfile with the digests in it. Lines stay lines, so places in messages stay right; all
  * bytes but the added ones stay as they are.
  *
@@ -163,10 +126,4 @@ const DIGEST_FLAG = / --mount=type=secret,id=sealmount-cache\.[0-9a-f]+/g;
 
 function flagOf(digest: string): string {
   return `--mount=type=secret,id=${MARK}${digest}`;
-}
-
-function lengthOf(bytes: number): Buffer {
-  const length = Buffer.alloc(4);
-  length.writeUInt32BE(bytes);
-  return length;
 }

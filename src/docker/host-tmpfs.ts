@@ -3,7 +3,17 @@
  * into a container. Nothing here ever lands on a disk: a file system that is not tmpfs or ramfs is
  * not used.
  */
-import { lstat, mkdir, mkdtemp, readFile, readdir, rm, statfs, writeFile } from "node:fs/promises";
+import {
+  lstat,
+  mkdir,
+  mkdtemp,
+  readFile,
+  readdir,
+  rename,
+  rm,
+  statfs,
+  writeFile,
+} from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 
 import { errnoOf } from "../errors.ts";
@@ -15,13 +25,14 @@ const MEMORY_FILE_SYSTEMS: ReadonlySet<number> = new Set([0x01021994 /* tmpfs */
 /** Beside the files of a folder: who made it, for which engine. Holds no secret. */
 const META = ".sealmount";
 
-type Env = Readonly<Record<string, string | undefined>>;
+/** Environment of the client. */
+export type Env = Readonly<Record<string, string | undefined>>;
 
 /** What a folder's own note says. */
 export interface FolderNote {
   /** As {@link currentOwner} writes it. */
   readonly owner: string;
-  /** True when the folder must stay as long as its container: restart policies. */
+  /** True once its container was started: it stays as long as that exists. */
   readonly kept: boolean;
   /** Engine that binds it; one engine's clean-up must not judge another's folders. */
   readonly engine: string;
@@ -63,12 +74,19 @@ export async function findTmpfsRoot(env: Env): Promise<string | null> {
 /** Makes an empty folder, 0700, with its note. */
 export async function makePrivateFolder(
   root: string,
-  note: Omit<FolderNote, "owner">,
+  note: Pick<FolderNote, "engine" | "run">,
 ): Promise<string> {
   const folder = await mkdtemp(join(root, "run-"));
-  const text = JSON.stringify({ owner: currentOwner(), ...note } satisfies FolderNote);
-  await writeFile(join(folder, META), text, { mode: 0o600, flag: "wx" });
+  await writeNote(folder, { owner: currentOwner(), kept: false, ...note });
   return folder;
+}
+
+/** Notes that the folder's container was started. */
+export async function keepPrivateFolder(
+  folder: string,
+  note: Pick<FolderNote, "engine" | "run">,
+): Promise<void> {
+  await writeNote(folder, { owner: currentOwner(), kept: true, ...note });
 }
 
 /** All private folders of this user, of any process. */
@@ -115,6 +133,12 @@ async function names(root: string): Promise<string[]> {
   } catch {
     return [];
   }
+}
+
+async function writeNote(folder: string, note: FolderNote): Promise<void> {
+  const fresh = join(folder, `${META}.new`);
+  await writeFile(fresh, JSON.stringify(note), { mode: 0o600 });
+  await rename(fresh, join(folder, META));
 }
 
 async function noteOf(folder: string): Promise<FolderNote | null> {

@@ -32,6 +32,8 @@ export interface FileTarget {
   readonly owner?: string;
   /** Permission bits such as 0o440, at most 0o777. */
   readonly mode?: number;
+  /** Nothing but secrets is in its folder: that of a `[[secret_files]]`. */
+  readonly ownFolder?: boolean;
 }
 
 /** One named value of a section. */

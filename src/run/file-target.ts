@@ -66,6 +66,9 @@ function faultOf(path: string): string | null {
   // eslint-disable-next-line no-control-regex -- control characters are what is looked for
   if (/[\u0000-\u001f\u007f]/.test(path)) return "the path holds a control character";
   if (path.split("/").includes("..")) return "the path holds ..";
+  if (path.split("/").some((part) => part.startsWith(".."))) {
+    return "names that begin with two dots are sealmount's own";
+  }
   const normal = posix.normalize(path);
   if (path === "" || path.endsWith("/") || [".", "/"].includes(normal)) {
     return "that is a folder, not a file";

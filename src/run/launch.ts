@@ -5,19 +5,27 @@ import type { Engine } from "../docker/engine.ts";
 import { statusOf } from "../docker/errors.ts";
 import { LABEL_ROLE, LABEL_RUN, labelsOf } from "../docker/labels.ts";
 import type { ImageInspect } from "../docker/types.ts";
-import { DockerError } from "../errors.ts";
+import { DockerError, PolicyError } from "../errors.ts";
 import type { Cleanup, CleanupStep } from "./cleanup.ts";
-import { toCreateBody } from "./create-body.ts";
+import { targetsOf, toCreateBody } from "./create-body.ts";
 import type { CreateBody } from "./create-body.ts";
 import { isInvisible, prepareBind } from "./delivery/bind.ts";
 import { chooseFor } from "./delivery/choose.ts";
 import type { Choice } from "./delivery/choose.ts";
-import type { Delivery, DeliveryContext, FileToDeliver } from "./delivery/delivery.ts";
+import type {
+  Delivery,
+  DeliveryContext,
+  FileToDeliver,
+  StoreContent,
+} from "./delivery/delivery.ts";
+import { createHelper, type Helper } from "./delivery/helper.ts";
 import { refuseVolume } from "./delivery/life.ts";
 import { prepareVolume } from "./delivery/volume.ts";
 import { environmentOf } from "./environment.ts";
+import { DEFAULT_FOLDER } from "./file-target.ts";
 import { readProfiles } from "./inputs.ts";
-import type { Phase, RunOptions } from "./options.ts";
+import { contentOf, labelsFor } from "./live/describe.ts";
+import type { Phase, RunEntry, RunOptions } from "./options.ts";
 import { IMAGE_USER, resolveOwner } from "./owner.ts";
 import type { Ids } from "./owner.ts";
 import { resolveFiles } from "./plan.ts";
@@ -30,6 +38,8 @@ const REMOVAL_TIMEOUT_MS = 10_000;
 /** A created container. */
 export interface Launched {
   readonly id: string;
+  /** Shared with its helpers, volumes and folder. */
+  readonly run: string;
   readonly files: readonly PlannedFile[];
   /** Undefined when there are no files. */
   readonly delivery: Delivery | undefined;
@@ -48,8 +58,6 @@ export interface LaunchContext {
 
 interface Prepared extends LaunchContext {
   readonly image: ImageInspect;
-  /** Null when there are no files. */
-  readonly choice: Choice | null;
   readonly run: string;
   readonly files: readonly PlannedFile[];
   readonly body: CreateBody;
@@ -60,28 +68,23 @@ interface Prepared extends LaunchContext {
  *
  * @throws {@link DockerError} IMAGE_MISSING, DELIVERY_PATH, DELIVERY_OWNER, DELIVERY_FAILED, or what
  *   the engine refused
+ * @throws {@link PolicyError} POLICY for files that a restart would not find, and under `strict`
  */
 export async function launch(context: LaunchContext): Promise<Launched> {
   context.enter("image");
   const prepared = await prepare(context);
   context.enter("prepare");
-  const { delivery, id, step } = await createWithFiles(prepared);
+  const { delivery, content, id, step } = await createWithFiles(prepared);
   if (delivery !== undefined) {
     context.enter("fill");
-    await delivery.fill(await ownersOf(prepared, delivery));
+    await delivery.fill(content);
   }
-  return { id, delivery, step, files: prepared.files };
+  return { id, run: prepared.run, delivery, step, files: prepared.files };
 }
 
 async function prepare(context: LaunchContext): Promise<Prepared> {
   const { options, plan } = context;
-  const { engine, env } = options;
-  const { kind: asked } = plan.delivery;
-  const owners = plan.files.map(({ owner }) => owner);
-  const [image, choice] = await Promise.all([
-    engine.inspectImage(plan.image),
-    asked === "none" ? null : chooseFor({ engine, env, asked, owners }),
-  ]);
+  const image = await options.engine.inspectImage(plan.image);
   if (image === null) {
     throw new DockerError("IMAGE_MISSING", `image ${plan.image} is not on the engine`, {
       hint: `docker pull ${plan.image}`,
@@ -96,22 +99,27 @@ async function prepare(context: LaunchContext): Promise<Prepared> {
     cwd: options.cwd,
     profiles,
   });
-  return { ...context, image, choice, files, body, run: randomBytes(8).toString("hex") };
+  return { ...context, image, files, body, run: randomBytes(8).toString("hex") };
 }
 
-type Created = Pick<Launched, "delivery" | "id" | "step">;
+interface Created extends Pick<Launched, "delivery" | "id" | "step"> {
+  readonly content: StoreContent;
+}
+
+const NOTHING: StoreContent = { files: [], owners: [], note: "" };
 
 async function createWithFiles(prepared: Prepared): Promise<Created> {
-  const { plan, choice, enter } = prepared;
-  if (choice === null) {
+  const { plan, enter } = prepared;
+  if (plan.delivery.kind === "none") {
     enter("create");
-    return create(prepared, undefined);
+    return create(prepared, undefined, NOTHING);
   }
-  if (choice.kind === "volume") return createWithVolume(prepared);
-  const delivery = await prepareBind(deliveryContext(prepared), choice.engineId);
-  enter("create");
+  const context = deliveryContext(prepared);
+  const { choice, helper } = await chooseAhead(prepared, context);
+  if (choice.kind === "volume") return createWithVolume(prepared, context);
+  const delivery = await prepareBind({ ...context, helper }, choice.engineId);
   try {
-    return await create(prepared, delivery);
+    return await createWith(prepared, delivery, context.files);
   } catch (error) {
     if (!isInvisible(error, delivery)) throw error;
     await delivery.ended();
@@ -122,18 +130,51 @@ async function createWithFiles(prepared: Prepared): Promise<Created> {
       hint: "use --delivery volume",
     });
   }
-  return createWithVolume(prepared);
+  return createWithVolume(prepared, context);
 }
 
-async function createWithVolume(prepared: Prepared): Promise<Created> {
-  const { plan, enter } = prepared;
-  refuseVolume(plan.delivery.life, plan.container);
-  const delivery = await prepareVolume(deliveryContext(prepared));
+/** The helper for a bind is made while the engine is still being asked what it is. */
+async function chooseAhead(
+  { options, plan }: Prepared,
+  context: DeliveryContext,
+): Promise<{ readonly choice: Choice; readonly helper: Promise<Helper> | undefined }> {
+  const { engine, env } = options;
+  const { kind } = plan.delivery;
+  if (kind === "none") throw new Error("nothing is delivered");
+  const mayBind = kind === "bind" || (kind === "auto" && engine.endpoint.local);
+  const helper = mayBind ? createHelper(context) : undefined;
+  helper?.catch(() => undefined);
+  const owners = plan.files.map(({ owner }) => owner);
+  const choice = await chooseFor({ engine, env, asked: kind, owners });
+  if (choice.kind === "bind" || helper === undefined) return { choice, helper };
+  await context.cleanup.run((await helper).step);
+  return { choice, helper: undefined };
+}
+
+async function createWithVolume(prepared: Prepared, context: DeliveryContext): Promise<Created> {
+  const { plan } = prepared;
+  refuseVolume(plan.delivery, plan.container);
+  return createWith(prepared, await prepareVolume(context), context.files);
+}
+
+async function createWith(
+  prepared: Prepared,
+  delivery: Delivery,
+  files: readonly FileToDeliver[],
+): Promise<Created> {
+  const { options, enter } = prepared;
+  if (options.strict === true) refuseWarnings(delivery.warnings);
+  for (const warning of delivery.warnings) options.onWarning?.(warning);
+  const owners = await ownersOf(prepared, delivery.probe);
   enter("create");
-  return create(prepared, delivery);
+  return create(prepared, delivery, contentOf(options, files, owners));
 }
 
-async function create(prepared: Prepared, delivery: Delivery | undefined): Promise<Created> {
+async function create(
+  prepared: Prepared,
+  delivery: Delivery | undefined,
+  content: StoreContent,
+): Promise<Created> {
   const { options, plan, body, run, cleanup } = prepared;
   // found by label, not by id: a request whose answer got lost may have made the container
   const step = cleanup.add("the container", () => removeApps(options.engine, run));
@@ -141,7 +182,12 @@ async function create(prepared: Prepared, delivery: Delivery | undefined): Promi
   const whole = {
     ...body,
     Env: environmentOf(options, plan),
-    Labels: { ...body.Labels, ...labelsOf(run, "app"), ...delivery?.labels },
+    Labels: {
+      ...body.Labels,
+      ...labelsOf(run, "app"),
+      ...delivery?.labels,
+      ...labelsFor(options, plan, { delivery, content }),
+    },
     HostConfig: {
       ...body.HostConfig,
       Mounts: [...(body.HostConfig.Mounts ?? []), ...(delivery?.mounts ?? [])],
@@ -152,7 +198,7 @@ async function create(prepared: Prepared, delivery: Delivery | undefined): Promi
       query,
       body: whole,
     });
-    return { id: answer.Id, delivery, step };
+    return { id: answer.Id, delivery, content, step };
   } catch (error) {
     // refused: there is nothing to take back
     if (statusOf(error) !== undefined) cleanup.forget(step);
@@ -176,6 +222,13 @@ function ignoreConflict(error: unknown): void {
   if (statusOf(error) !== 409) throw error;
 }
 
+function refuseWarnings([first]: readonly string[]): void {
+  if (first === undefined) return;
+  throw new PolicyError("POLICY", `refused by --strict: ${first}`, {
+    hint: "deliver the secrets to a folder that the image does not have",
+  });
+}
+
 function deliveryContext(prepared: Prepared): DeliveryContext {
   const { options, plan, cleanup, run, image } = prepared;
   return {
@@ -185,23 +238,33 @@ function deliveryContext(prepared: Prepared): DeliveryContext {
     image: image.Id,
     platform: plan.container.platform,
     files: prepared.files.map((file) => fileToDeliver(file, options)),
-    life: plan.delivery.life,
+    mounts: [
+      ...targetsOf(plan.container, options.cwd),
+      ...Object.keys(image.Config?.Volumes ?? {}),
+    ],
     env: options.env,
   };
 }
 
-function fileToDeliver({ name, path, mode }: PlannedFile, options: RunOptions): FileToDeliver {
+function fileToDeliver(file: PlannedFile, options: RunOptions): FileToDeliver {
+  const { name, path, mode } = file;
   const entry = options.entries?.find((other) => other.name === name);
   if (entry === undefined) throw new Error(`no entry for file ${name}`);
-  return { name, path, mode, value: entry.value };
+  return { name, path, mode, ownFolder: hasOwnFolder(path, entry), value: entry.value };
 }
 
-async function ownersOf(prepared: Prepared, delivery: Delivery): Promise<Ids[]> {
+/** The default folder is for secrets, and so is that of a `[[secret_files]]`. */
+function hasOwnFolder(path: string, { file }: RunEntry): boolean {
+  const isListed = file?.ownFolder === true && file.path === path;
+  return isListed || path.startsWith(`${DEFAULT_FOLDER}/`);
+}
+
+async function ownersOf(prepared: Prepared, probe: string): Promise<Ids[]> {
   const { options, plan, image } = prepared;
   const user = plan.container.user ?? image.Config?.User ?? "";
   const tables = new Map<string, Promise<string | null>>();
   const read = async (path: string): Promise<string | null> => {
-    const text = tables.get(path) ?? readText(options.engine, await delivery.probe(), path);
+    const text = tables.get(path) ?? readText(options.engine, probe, path);
     tables.set(path, text);
     return text;
   };

@@ -2,6 +2,7 @@
 import type { Engine } from "../docker/engine.ts";
 import type { DeliveryKind } from "../docker/delivery-choice.ts";
 import type { Secret } from "../secret/secret.ts";
+import type { LaunchIdentity } from "./live/spec.ts";
 
 /** Environment of the client, as it comes in from the command line. */
 export type Env = Readonly<Record<string, string | undefined>>;
@@ -54,7 +55,14 @@ export interface PlanEntry {
   readonly sensitive: boolean;
   /** Delivered as a file in place of a variable. `mode` as a number, such as 0o440. */
   readonly file?:
-    { readonly path: string; readonly owner?: string; readonly mode?: number } | undefined;
+    | {
+        readonly path: string;
+        readonly owner?: string;
+        readonly mode?: number;
+        /** Nothing but secrets is in its folder: it may be mounted as a whole. */
+        readonly ownFolder?: boolean;
+      }
+    | undefined;
 }
 
 /** A secret or plain value, opened; the shape of the vault's `OpenedEntry`. The caller wipes it. */
@@ -115,6 +123,8 @@ export interface PlanOptions {
   /** Mode for every `files` request without one, such as 0o440. */
   readonly mode?: number | undefined;
   readonly delivery?: "auto" | DeliveryKind | undefined;
+  /** `sealmount agent` runs for this engine: it brings the files back after each start. */
+  readonly agent?: boolean | undefined;
   /** Environment of the client: `-e NAME` without a value reads it. */
   readonly env: Env;
   /** Contents of `envFile`, in order; `run` reads them itself. */
@@ -128,6 +138,12 @@ export interface RunOptions extends PlanOptions {
   /** Working directory for relative paths in `-v`, `--env-file` and `--security-opt seccomp=`. */
   readonly cwd: string;
   readonly io: RunIo;
+  /** App and environment for the labels, by which `ps` and `refresh` find the container. */
+  readonly identity?: LaunchIdentity | undefined;
+  /** Key of the digests that tell whether a container is up to date; stays the caller's. */
+  readonly digestKey?: Secret | undefined;
+  /** Refuse what is only warned about: a folder for secrets that the image has files in. */
+  readonly strict?: boolean | undefined;
   /** Stops the run: before the start everything is taken back, after it the container is killed. */
   readonly signal?: AbortSignal | undefined;
   readonly onPhase?: ((phase: Phase) => void) | undefined;

@@ -52,7 +52,7 @@ export interface RunPlan {
  * @throws {@link UsageError} for options docker would refuse, `owner` or `mode` without a file, a
  *   key variable among the options
  * @throws {@link DockerError} DELIVERY_PATH for a path that can't hold a file
- * @throws {@link PolicyError} POLICY for files that would not live as long as their container
+ * @throws {@link PolicyError} POLICY for files that a restart would not find
  */
 export function planRun(options: PlanOptions): RunPlan {
   const { env: _env, envFile: _envFile, ...container } = options.container ?? {};
@@ -67,7 +67,14 @@ export function planRun(options: PlanOptions): RunPlan {
     command: options.command ?? [],
     env: planVariables(options, new Set(files.map(({ name }) => name))),
     files,
-    delivery: planDelivery(options.delivery ?? "auto", container, files.length),
+    delivery: planDelivery(
+      {
+        kind: options.delivery ?? "auto",
+        agent: options.agent === true,
+        files: files.length,
+      },
+      container,
+    ),
     container,
     warnings: warningsOf(container, files),
   };

@@ -6,7 +6,7 @@ import { posix } from "node:path";
 import type { Readable } from "node:stream";
 
 import type { Engine } from "../docker/engine.ts";
-import { statusOf } from "../docker/errors.ts";
+import { escapeControl, statusOf } from "../docker/errors.ts";
 import { labelsOf } from "../docker/labels.ts";
 import type { Mount } from "./flags/mounts.ts";
 
@@ -17,6 +17,7 @@ const MODE_SYMLINK = 2 ** 27;
 /** A passwd file of a real image has kilobytes; more is not read into memory. */
 const MAX_TEXT_BYTES = 1024 * 1024;
 const MAX_LINKS = 8;
+const MAX_NAMES = 100;
 
 /** What a probe is made of. */
 export interface ProbeOptions {
@@ -59,16 +60,21 @@ export async function kindOf(engine: Engine, id: string, path: string): Promise<
   return "nothing";
 }
 
-/** True for a folder of the image with something in it, which a mount would hide. */
-export async function hasEntries(engine: Engine, id: string, folder: string): Promise<boolean> {
-  if ((await kindOf(engine, id, folder)) !== "directory") return false;
-  let entries = 0;
-  await readTar(await engine.getArchive(id, `${folder}/`), () => {
-    entries += 1;
+/**
+ * Names in a folder of the image, up to a number and an amount of bytes that no folder of secrets
+ * has; a mount there would hide them. Control characters are escaped.
+ */
+export async function namesIn(engine: Engine, id: string, folder: string): Promise<string[]> {
+  const names = new Set<string>();
+  let size = 0;
+  await readTar(await engine.getArchive(id, `${folder}/`), ({ path, text }) => {
     // the first entry is the folder itself
-    return entries < 2;
+    const name = path.split("/")[1] ?? "";
+    if (name !== "") names.add(escapeControl(name));
+    size += text.length;
+    return names.size <= MAX_NAMES && size < MAX_TEXT_BYTES;
   });
-  return entries > 1;
+  return [...names];
 }
 
 /**
@@ -88,6 +94,7 @@ export async function readText(engine: Engine, id: string, path: string): Promis
 }
 
 interface TarEntry {
+  readonly path: string;
   readonly link: string | undefined;
   readonly text: string;
 }
@@ -116,7 +123,7 @@ async function readTar(archive: Readable, onEntry: (entry: TarEntry) => boolean)
   archive.pipe(unpack);
   for await (const entry of unpack) {
     const link = entry.header.type === "symlink" ? (entry.header.linkname ?? "") : undefined;
-    if (!onEntry({ link, text: await textOf(entry) })) break;
+    if (!onEntry({ path: entry.header.name, link, text: await textOf(entry) })) break;
   }
   archive.destroy();
 }

@@ -1,6 +1,7 @@
 /** `run`: create, deliver, start, attach, pass on signals and the exit code, clean up. */
 import { setTimeout as sleep } from "node:timers/promises";
 
+import { sweepLeftovers } from "../docker/leftovers.ts";
 import { DockerError, InterruptedError, UsageError } from "../errors.ts";
 import { attach, proxySignals } from "./attach.ts";
 import type { Attachment } from "./attach.ts";
@@ -11,7 +12,6 @@ import { launch } from "./launch.ts";
 import type { LaunchContext, Launched } from "./launch.ts";
 import type { Phase, RunOptions, RunResult } from "./options.ts";
 import { planRun } from "./plan.ts";
-import type { RunPlan } from "./plan.ts";
 
 /** After the streams have ended the exit code follows at once; if not, the user has detached. */
 const DETACH_GRACE_MS = 500;
@@ -56,7 +56,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
 
 async function runDetached(context: LaunchContext, launched: Launched): Promise<RunResult> {
   await start(context, launched);
-  await settle(launched);
+  await settle(context, launched);
   return resultOf(launched, 0);
 }
 
@@ -76,12 +76,11 @@ async function runAttached(context: LaunchContext, launched: Launched): Promise<
     attachment.begin();
     signals.begin();
     enter("running");
-    const settled = settle(launched);
+    const settled = settle(context, launched);
     const outcome = await follow(context, id, { attachment, exit: wait.exitCode() });
     options.onPhase?.("ended");
     await settled;
-    // a container that is not removed keeps its volume; the content went with the program
-    if (outcome !== "detached" && removesFiles(plan)) await launched.delivery?.ended();
+    if (outcome !== "detached" && (await isOver(context, id))) await launched.delivery?.ended();
     if (outcome === "aborted") throw new InterruptedError();
     return resultOf(launched, outcome === "detached" ? 0 : outcome);
   } finally {
@@ -108,9 +107,19 @@ async function start(
   cleanup.forget(launched.step);
 }
 
-/** Lets go of what the container holds itself now. What fails here is tried again at the end. */
-async function settle({ delivery }: Launched): Promise<void> {
-  await delivery?.started().catch(() => undefined);
+/** Runs whose container this process has started. */
+const startedRuns = new Set<string>();
+
+/**
+ * Lets go of what the container holds itself now, and of what earlier containers have left. What
+ * fails here is tried again at the end.
+ */
+async function settle({ options }: LaunchContext, launched: Launched): Promise<void> {
+  const { delivery } = launched;
+  startedRuns.add(launched.run);
+  if (delivery === undefined) return;
+  await delivery.started().catch(() => undefined);
+  await sweepLeftovers(options.engine, options.env, startedRuns);
 }
 
 interface Running {
@@ -175,16 +184,22 @@ async function endProgram(
   await exit.catch(() => undefined);
 }
 
-function removesFiles({ container, delivery }: RunPlan): boolean {
-  return container.rm === true && delivery.life === "run";
+/**
+ * True when nobody will start the container again: with the files gone it would fail to start. One
+ * that was started again meanwhile keeps them.
+ */
+async function isOver({ options, plan }: LaunchContext, id: string): Promise<boolean> {
+  if (plan.delivery.life !== "run" || plan.delivery.reseed) return false;
+  if (plan.container.rm === true) return true;
+  const state = await options.engine.inspectContainer(id).catch(() => null);
+  return state?.State.Running !== true;
 }
 
 /** Finds out what a refused start means. */
 async function explain(error: unknown, options: RunOptions, launched: Launched): Promise<unknown> {
   if (!(error instanceof DockerError) || error.status === undefined) return error;
   if (launched.delivery !== undefined) {
-    const probe = await launched.delivery.probe();
-    const fault = await explainPaths(options.engine, probe, launched.files);
+    const fault = await explainPaths(options.engine, launched.delivery.probe, launched.files);
     if (fault !== null) return fault;
   }
   if (!/executable file not found|exec: ".*": stat .*: no such file/.test(error.message)) {

@@ -124,7 +124,7 @@ async function readFolders(
     const values = await cluster.all(secret, { label: `secret_files ${secret}`, place });
     for (const [key, value] of values) {
       const name = `${secret}/${key}`;
-      const file = { path: join(mountPath, key) };
+      const file = { path: join(mountPath, key), ownFolder: true };
       const source = { kind: "kubernetes", secret, key } as const;
       const entry: Entry = { name, scope: COMMON, source, place, file };
       files.push({ name, value: value.copy(name), sensitive: true, file, entry });

@@ -8,8 +8,8 @@ import { LABEL_OWNER, LABEL_ROLE, LABEL_RUN } from "../../src/docker/labels.ts";
 import { doctor } from "../../src/doctor/doctor.ts";
 import type { DoctorOptions } from "../../src/doctor/doctor.ts";
 import type { DoctorLine } from "../../src/doctor/model.ts";
-import { findLeftovers } from "../../src/doctor/leftovers.ts";
-import type { Leftover } from "../../src/doctor/leftovers.ts";
+import { findLeftovers } from "../../src/docker/leftovers.ts";
+import type { Leftover } from "../../src/docker/leftovers.ts";
 import { dockerCli, dockerOut, engineHost, engineVersion } from "../engine/current.ts";
 import { makeWorld } from "../support/temp.ts";
 import {
@@ -91,8 +91,8 @@ describe("doctor on an engine", () => {
 
 describe("leftovers", () => {
   it.each([
-    ["bind", "create", ["folder"]],
-    ["bind", "attach", ["container", "folder"]],
+    ["bind", "create", ["container", "folder"]],
+    ["bind", "attach", ["container", "container", "folder"]],
     ["volume", "create", ["container", "container", "volume"]],
     ["volume", "attach", ["container", "container", "container", "volume"]],
   ])(

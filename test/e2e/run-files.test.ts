@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
@@ -16,6 +17,7 @@ import {
   remoteEngine,
   runIn,
   secret,
+  sweep,
   theEngine,
 } from "./run-harness.ts";
 import { APP_IMAGE, SCRATCH_IMAGE, buildImages, removeImages } from "./run-image.ts";
@@ -119,7 +121,8 @@ describe.each(KINDS)("run: files by %s", (delivery) => {
   it("RI24: read-only for root too: no write, no chmod, no rm, no remount", async () => {
     const script = `cd /run/secrets
       echo x > API_KEY; chmod 666 API_KEY; rm -f API_KEY; mv API_KEY B
-      mount -o remount,rw /run/secrets/API_KEY; cat API_KEY`;
+      mount -o remount,rw /run/secrets; mount -o remount,rw /run/secrets/API_KEY; echo x > new
+      rm -f ..data; ln -s x ..data; cat API_KEY`;
     const ran = await shell(script, { delivery, container: root });
     expect(ran.stdout.toString()).toBe("purr");
     expect(ran.stderr.toString()).toContain("Read-only file system");
@@ -148,7 +151,7 @@ describe.each(KINDS)("run: files by %s", (delivery) => {
       { name: "B", path: "/opt/one/b" },
       { name: "C", path: "/opt/two/three/c" },
     ];
-    const command = ["sh", "-c", "cat /opt/one/a /opt/one/b /opt/two/three/c; ls -A /opt/one"];
+    const command = ["sh", "-c", "cat /opt/one/a /opt/one/b /opt/two/three/c; ls /opt/one"];
     const ran = await runIn({ entries, files, delivery, command });
     expect(ran.stdout.toString()).toBe("value A;value B;value C;a\nb\n");
   });
@@ -237,19 +240,48 @@ describe.each(KINDS)("run: files by %s", (delivery) => {
     }
     await dockerOut(["rm", "-f", id]);
     await dockerOut(["rmi", "-f", `smtest-commit-${delivery}`]);
-    await removeVolumes();
+    await sweep();
   });
 
-  it("fails closed: started again, the container does not find an empty place", async () => {
+  it("started again by its user it has its files, or it does not start", async () => {
     const container = { detach: true, user: "0" };
     const ran = await shell("cat /run/secrets/API_KEY; sleep 60", { delivery, container });
     const again = await dockerCli(["restart", "-t", "0", ran.containerId]);
     const state = await dockerOut(["inspect", "-f", "{{.State.Running}}", ran.containerId]);
+    const file = await dockerCli(["exec", ran.containerId, "cat", "/run/secrets/API_KEY"]);
     await dockerOut(["rm", "-f", ran.containerId]);
-    await removeVolumes();
-    // engines before API 1.45 can't mount single files of a volume, and would start it
-    if (delivery === "volume" && !(await mountsSingleFiles())) return;
-    expect([again.code === 0, state]).toEqual([false, "false"]);
+    await sweep();
+    if (delivery === "bind") expect([state, file.stdout]).toEqual(["true", "purr"]);
+    // engines before API 1.45 can't mount parts of a volume, and would start it
+    else if (await mountsSingleFiles()) expect([again.code === 0, state]).toEqual([false, "false"]);
+  });
+
+  it("IT25, IT24: a folder for secrets that the image has filled is told, and refused by --strict", async () => {
+    const entries = [
+      secret("keys/a", "purr", { path: "/etc/app/a", ownFolder: true }),
+      secret("keys/b", "meow", { path: "/etc/app/b", ownFolder: true }),
+    ];
+    const container = { rm: true, user: "0" };
+    const o = { image, entries, delivery, container };
+    const command = ["sh", "-c", "cat /etc/app/a /etc/app/b; ls /etc/app"];
+    const ran = await runIn({ ...o, command });
+    const hidden = delivery === "volume" && !(await mountsSingleFiles());
+    expect(ran.stdout.toString()).toBe(`purrmeowa\nb\n${hidden ? "" : "other.conf\n"}`);
+    expect(ran.warnings.join()).toContain("/etc/app (other.conf)");
+    await expect(runIn({ ...o, command: ["true"], strict: true })).rejects.toMatchObject({
+      code: "POLICY",
+      exitCode: 9,
+    });
+  });
+
+  it("keeps what the user mounts in the same folder", async () => {
+    const o = { delivery, container: { ...root, tmpfs: ["/run/secrets"] } };
+    const ran = shell("cat /run/secrets/API_KEY; touch /run/secrets/mine; ls /run/secrets", o);
+    if (delivery === "volume" && !(await mountsSingleFiles())) {
+      await expect(ran).rejects.toMatchObject({ code: "DELIVERY_PATH" });
+      return;
+    }
+    expect((await ran).stdout.toString()).toBe("purrAPI_KEY\nmine\n");
   });
 });
 
@@ -319,19 +351,21 @@ describe("run: the choice of a delivery", () => {
     await rm(folder, { recursive: true });
   });
 
-  it("leaves nothing in this machine's memory once a detached container runs", async () => {
+  it("a folder goes with the next run that finds its container gone", async () => {
     const container = { detach: true, rm: true, user: "0" };
     const ran = await shell("sleep 60", { container });
-    expect(await leftovers()).toEqual([ran.containerId.slice(0, 12)]);
-    expect(await dockerOut(["exec", ran.containerId, "cat", "/run/secrets/API_KEY"])).toBe("purr");
+    const [id = "", folder = ""] = await leftovers();
+    expect([id, folder.startsWith(ENV.XDG_RUNTIME_DIR)]).toEqual([
+      ran.containerId.slice(0, 12),
+      true,
+    ]);
+    await shell("true", {});
+    expect(await leftovers()).toEqual([id, folder]);
     await dockerOut(["rm", "-f", ran.containerId]);
+    await shell("true", {});
+    expect(await leftovers()).toEqual([]);
   });
 });
-
-/** Volumes stay while a stopped container has them; here it was removed by hand. */
-async function removeVolumes(): Promise<void> {
-  for (const name of await leftovers()) await dockerOut(["volume", "rm", name]);
-}
 
 type Request = Engine["request"];
 
@@ -368,5 +402,6 @@ function proxied(engine: Engine, own: Readonly<Record<string, unknown>>): Engine
 async function hideFolder(body: unknown): Promise<void> {
   const { HostConfig } = body as { HostConfig?: { Mounts?: { Type: string; Source?: string }[] } };
   const mount = HostConfig?.Mounts?.find(({ Type }) => Type === "bind");
-  if (mount?.Source !== undefined) await rm(dirname(mount.Source), { recursive: true });
+  const isThere = mount?.Source !== undefined && existsSync(mount.Source);
+  if (isThere) await rm(dirname(mount.Source ?? ""), { recursive: true });
 }

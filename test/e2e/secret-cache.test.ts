@@ -5,7 +5,8 @@ import { buffer } from "node:stream/consumers";
 import { extract } from "tar-stream";
 import { expect, it, onTestFinished } from "vitest";
 
-import { digestKey, withSecretCache } from "../../src/build/secret-cache.ts";
+import { withSecretCache } from "../../src/build/secret-cache.ts";
+import { digestKey } from "../../src/crypto/digest.ts";
 import { Secret } from "../../src/secret/secret.ts";
 import { fileSendService } from "../../src/session/filesend/service.ts";
 import { tarStream } from "../../src/session/filesend/targets.ts";
@@ -17,7 +18,7 @@ async function rewrite(
   dockerfile: string,
   secrets: Readonly<Record<string, string>>,
 ): Promise<Buffer> {
-  using key = digestKey(Secret.take("key", Buffer.from("a private key")));
+  using key = digestKey(Secret.take("key", Buffer.from("a private key")), "secret-cache");
   return await withSecretCache({
     dockerfile: Buffer.from(dockerfile),
     shown: "Dockerfile",

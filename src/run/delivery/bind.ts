@@ -1,84 +1,92 @@
 /**
- * Files in this machine's memory, bound into the container one by one, read-only.
- *
- * The files are unlinked as soon as the container runs: its mounts keep them alive exactly as long
- * as it runs, nothing is left to clean up even when we are killed, and a restart fails instead of
- * finding an empty folder. Only with a restart policy do they stay, until the container is removed.
+ * Files in this machine's memory, bound into the container read-only, folder by folder or one by
+ * one. No process of ours is needed while the container runs or is started again; the folder stays
+ * as long as the container exists. Whoever ran it attached removes it at the end; else `down`, the
+ * agent, or the next run that finds its container gone.
  */
-import { chmod, chown, open } from "node:fs/promises";
 import { join } from "node:path";
 
 import { LABEL_FOLDER } from "../../docker/labels.ts";
-import { findTmpfsRoot, makePrivateFolder, removePrivateFolder } from "../../docker/host-tmpfs.ts";
-import { DockerError, errnoOf } from "../../errors.ts";
-import type { Secret } from "../../secret/secret.ts";
+import {
+  findTmpfsRoot,
+  keepPrivateFolder,
+  makePrivateFolder,
+  removePrivateFolder,
+} from "../../docker/host-tmpfs.ts";
+import { DockerError } from "../../errors.ts";
 import type { CleanupStep } from "../cleanup.ts";
 import type { Mount } from "../flags/mounts.ts";
-import type { Ids } from "../owner.ts";
-import type { Delivery, DeliveryContext } from "./delivery.ts";
-import { createHelper } from "./helper.ts";
-import type { Helper } from "./helper.ts";
+import type { Delivery, DeliveryContext, StoreContent } from "./delivery.ts";
+import { createHelper, type Helper } from "./helper.ts";
+import { fillSources, makeSources } from "./host-tree.ts";
+import { type StoreLayout, storeLayout } from "./layout.ts";
+import { placeFiles } from "./placement.ts";
+import { placeWarnings, surveyFolders } from "./survey.ts";
 
 /**
- * Makes a private folder with empty files: the engine looks for the sources when the container is
- * created, and the owners are known only after that.
+ * Makes a private folder with empty sources: the engine looks for them when the container is
+ * created.
  *
- * @param engine - its identity, for the note of a folder that stays with its container
+ * @param engine - its identity, for the note of the folder
  * @throws {@link DockerError} DELIVERY_FAILED when this machine has no private tmpfs folder
  */
 export async function prepareBind(context: DeliveryContext, engine: string): Promise<Delivery> {
   const root = await findTmpfsRoot(context.env);
-  if (root === null) throw failed("there is no private tmpfs folder on this machine");
-  const kept = context.life === "container";
-  const folder = await makePrivateFolder(root, { kept, engine, run: context.run });
+  if (root === null) {
+    throw new DockerError("DELIVERY_FAILED", "there is no private tmpfs folder on this machine", {
+      hint: "use --delivery volume",
+    });
+  }
+  const helper = await (context.helper ?? createHelper(context));
+  const survey = { engine: context.engine, probe: helper.id, mounts: context.mounts };
+  const facts = await surveyFolders(context.files, survey);
+  const placement = placeFiles(context.files, facts);
+  const warnings = await placeWarnings(context.files, placement, {
+    ...survey,
+    facts,
+    hidesFolders: false,
+  });
+  const layout = storeLayout(placement);
+  const folder = await makePrivateFolder(root, { engine, run: context.run });
   const step = context.cleanup.add(`folder ${folder}`, () => removePrivateFolder(folder));
-  const sources = context.files.map((_, index) => join(folder, String(index)));
-  await Promise.all(sources.map(createEmpty));
-  return new BindDelivery({ context, folder, sources, step, kept });
+  await makeSources(folder, layout);
+  return new BindDelivery({ context, engine, folder, layout, helper, step, warnings });
 }
 
 interface BindParts {
   readonly context: DeliveryContext;
+  readonly engine: string;
   readonly folder: string;
-  readonly sources: readonly string[];
+  readonly layout: StoreLayout;
+  readonly helper: Helper;
   readonly step: CleanupStep;
-  readonly kept: boolean;
+  readonly warnings: readonly string[];
 }
 
 class BindDelivery implements Delivery {
   readonly kind = "bind";
+  readonly layout: StoreLayout;
+  readonly volumes = [];
   readonly mounts: readonly Mount[];
   readonly labels: Readonly<Record<string, string>>;
+  readonly warnings: readonly string[];
+  readonly probe: string;
   readonly #parts: BindParts;
-  #helper: Promise<Helper> | undefined;
 
   constructor(parts: BindParts) {
+    const { layout, folder, warnings, helper } = parts;
     this.#parts = parts;
-    this.labels = parts.kept ? { [LABEL_FOLDER]: parts.folder } : {};
-    // never Binds: for a missing source the engine would make a folder of that name
-    this.mounts = parts.sources.map((source, index) => ({
-      Type: "bind",
-      Source: source,
-      Target: parts.context.files[index]?.path ?? "",
-      ReadOnly: true,
-      BindOptions: { Propagation: "rprivate" },
-    }));
+    this.layout = layout;
+    this.warnings = warnings;
+    this.probe = helper.id;
+    this.labels = { [LABEL_FOLDER]: folder };
+    this.mounts = [...layout.folders, ...layout.singles].map(({ target, key }) =>
+      bindOf(join(folder, key), target),
+    );
   }
 
-  async probe(): Promise<string> {
-    this.#helper ??= createHelper(this.#parts.context);
-    return (await this.#helper).id;
-  }
-
-  async fill(owners: readonly Ids[]): Promise<void> {
-    const { context, sources } = this.#parts;
-    for (const [index, source] of sources.entries()) {
-      const file = context.files[index];
-      const ids = owners[index];
-      if (file === undefined || ids === undefined) throw new Error("a file has no owner");
-      await writeFile(source, file.value);
-      await giveTo(source, ids, file.mode);
-    }
+  async fill(content: StoreContent): Promise<void> {
+    await fillSources(this.#parts.folder, this.layout, content);
   }
 
   assertThere(): void {
@@ -86,66 +94,37 @@ class BindDelivery implements Delivery {
   }
 
   async started(): Promise<void> {
-    const { context, kept, step } = this.#parts;
-    if (kept) context.cleanup.forget(step);
-    else await this.#remove();
-    if (this.#helper !== undefined) await context.cleanup.run((await this.#helper).step);
+    const { context, engine, folder, step, helper } = this.#parts;
+    context.cleanup.forget(step);
+    await keepPrivateFolder(folder, { engine, run: context.run });
+    await context.cleanup.run(helper.step);
   }
 
   async ended(): Promise<void> {
-    await this.#remove();
-  }
-
-  async #remove(): Promise<void> {
-    await this.#parts.context.cleanup.run(this.#parts.step);
+    const { context, step, helper } = this.#parts;
+    await context.cleanup.run(step);
+    await context.cleanup.run(helper.step);
   }
 }
 
 /** True when the engine refused a create request because it does not see our folder. */
 export function isInvisible(error: unknown, delivery: Delivery): boolean {
-  const source = delivery.mounts[0]?.Source;
+  const folder = delivery.labels[LABEL_FOLDER];
   return (
-    delivery.kind === "bind" &&
     error instanceof DockerError &&
     error.status !== undefined &&
-    source !== undefined &&
-    error.message.includes(source.slice(0, source.lastIndexOf("/")))
+    folder !== undefined &&
+    error.message.includes(folder)
   );
 }
 
-async function createEmpty(path: string): Promise<void> {
-  const handle = await open(path, "wx", 0o600);
-  await handle.close();
-}
-
-async function writeFile(path: string, value: Secret): Promise<void> {
-  // a copy, because the write ends after the Secret's accessor has returned
-  const bytes = value.use((plain) => {
-    const copy = Buffer.alloc(plain.length);
-    plain.copy(copy);
-    return copy;
-  });
-  const handle = await open(path, "r+");
-  try {
-    await handle.writeFile(bytes);
-  } finally {
-    bytes.fill(0);
-    await handle.close();
-  }
-}
-
-/** The owner first: chown clears bits of the mode, and until then nobody else may read. */
-async function giveTo(path: string, { uid, gid }: Ids, mode: number): Promise<void> {
-  try {
-    await chown(path, uid, gid);
-    await chmod(path, mode);
-  } catch (error) {
-    throw failed(`a file can't be given to ${uid}:${gid} (${errnoOf(error)})`);
-  }
-}
-
-function failed(fact: string): DockerError {
-  return new DockerError("DELIVERY_FAILED", `files can't be bound from this machine: ${fact}`, {
-    hint: "use --delivery volume",
-  });
+/** Never `Binds`: for a missing source the engine would make a folder of that name. */
+function bindOf(source: string, target: string): Mount {
+  return {
+    Type: "bind",
+    Source: source,
+    Target: target,
+    ReadOnly: true,
+    BindOptions: { Propagation: "rprivate" },
+  };
 }

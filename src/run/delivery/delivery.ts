@@ -6,15 +6,24 @@ import type { Cleanup } from "../cleanup.ts";
 import type { Mount } from "../flags/mounts.ts";
 import type { Ids } from "../owner.ts";
 import type { Env } from "../options.ts";
-import type { Life } from "./life.ts";
+import type { Helper } from "./helper.ts";
+import type { StoreLayout } from "./layout.ts";
+import type { PlacedFile } from "./placement.ts";
 
 /** A file before its owner is known. */
-export interface FileToDeliver {
+export interface FileToDeliver extends PlacedFile {
   readonly name: string;
-  /** Absolute and normal. */
-  readonly path: string;
   readonly mode: number;
   readonly value: Secret;
+}
+
+/** What goes into a store: the files with their owners, and the note beside them. */
+export interface StoreContent {
+  readonly files: readonly FileToDeliver[];
+  /** In the order of the files. */
+  readonly owners: readonly Ids[];
+  /** Text of the note in each mounted folder; no value is in it. */
+  readonly note: string;
 }
 
 /** What every delivery is prepared from. */
@@ -27,8 +36,11 @@ export interface DeliveryContext {
   readonly image: string;
   readonly platform: string | undefined;
   readonly files: readonly FileToDeliver[];
-  readonly life: Life;
+  /** Targets of the user's mounts and of the image's volumes. */
+  readonly mounts: readonly string[];
   readonly env: Env;
+  /** A helper without mounts, where one was made ahead of the choice. */
+  readonly helper?: Promise<Helper> | undefined;
 }
 
 /**
@@ -37,13 +49,18 @@ export interface DeliveryContext {
  */
 export interface Delivery {
   readonly kind: DeliveryKind;
+  readonly layout: StoreLayout;
+  /** Of the engine, where the store lies in them; `key` as in `volumes.ts`. */
+  readonly volumes: readonly { readonly name: string; readonly key: string | null }[];
   readonly mounts: readonly Mount[];
   /** Labels for the app's container. */
   readonly labels: Readonly<Record<string, string>>;
-  /** A never-started container of the image, made when first asked for. */
-  probe(): Promise<string>;
-  /** Writes the files. `owners` in the order of the context's files. */
-  fill(owners: readonly Ids[]): Promise<void>;
+  /** What the image has where files go; `--strict` refuses it. */
+  readonly warnings: readonly string[];
+  /** A never-started container of the image. */
+  readonly probe: string;
+  /** Writes the files. */
+  fill(content: StoreContent): Promise<void>;
   /**
    * Right after the start.
    *

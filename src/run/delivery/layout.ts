@@ -1,86 +1,41 @@
-/** Which file lies where in which volume, and how the app mounts it: pure. */
-import { posix } from "node:path";
-
-import type { Mount } from "../flags/mounts.ts";
+/** How mounts are kept in a store, be it a folder of this machine or volumes of the engine: pure. */
 import type { FileToDeliver } from "./delivery.ts";
+import type { FolderMount, Placement, SingleMount } from "./placement.ts";
 
-/** One volume to make. */
-export interface VolumeLayout {
-  readonly name: string;
-  /** Folder of the volume below the helpers' root; also the first part of its files' names. */
-  readonly key: string;
-  /** Mode of the volume's own root, octal text for mount(8). */
-  readonly mode: string;
-  /** Upper limit of its content. */
-  readonly bytes: number;
+/** A placement with the name of each mount in the store. Names tell no secret. */
+export interface StoreLayout {
+  readonly folders: readonly StoredFolder[];
+  readonly singles: readonly StoredFile[];
 }
 
-/** The plan for all files of a run. */
-export interface Layout {
-  readonly volumes: readonly VolumeLayout[];
-  /** For the app's create request, read-only. */
-  readonly mounts: readonly Mount[];
-  /** Names in the upload, in the order of the files: `KEY/NAME`. */
-  readonly names: readonly string[];
+/** A mounted folder; its content is below `key`, see `tree.ts`. */
+export interface StoredFolder extends FolderMount {
+  readonly key: string;
+}
+
+/** A file that is mounted alone, kept as `key`. */
+export interface StoredFile extends SingleMount {
+  readonly key: string;
 }
 
 const PAGE = 4096;
-/** Room for folders and rounding. */
-const SPARE = 64 * 1024;
+/** Room for folders, notes and rounding. */
+const SPARE = 256 * 1024;
+/** What is new is written beside what it replaces. */
+const GENERATIONS = 2;
 
-/**
- * With `subpath` one volume holds all files and each is mounted on its own, so that the image's
- * other files stay visible, and a restart, which would find an empty volume, fails. Without it
- * every folder becomes a volume.
- */
-export function layOut(run: string, files: readonly FileToDeliver[], subpath: boolean): Layout {
-  return subpath ? bySubpath(run, files) : byFolder(run, files);
-}
-
-function bySubpath(run: string, files: readonly FileToDeliver[]): Layout {
-  const volume = { name: volumeName(run, 0), key: "0", mode: "0711", bytes: sizeOf(files) };
+export function storeLayout({ folders, singles }: Placement): StoreLayout {
   return {
-    volumes: [volume],
-    mounts: files.map(({ path }, index) => mountOf(volume.name, path, String(index))),
-    names: files.map((_, index) => `0/${index}`),
+    folders: folders.map((folder, index) => ({ ...folder, key: `m${index}` })),
+    singles: singles.map((single, index) => ({ ...single, key: `f${index}` })),
   };
 }
 
-function byFolder(run: string, files: readonly FileToDeliver[]): Layout {
-  const folders = [...new Set(files.map(({ path }) => posix.dirname(path)))];
-  const volumes = folders.map((folder, index) => ({
-    name: volumeName(run, index),
-    key: String(index),
-    mode: "0755",
-    bytes: sizeOf(files.filter(({ path }) => posix.dirname(path) === folder)),
-  }));
-  return {
-    volumes,
-    mounts: folders.map((folder, index) => mountOf(volumeName(run, index), folder)),
-    names: files.map(
-      ({ path }) => `${folders.indexOf(posix.dirname(path))}/${posix.basename(path)}`,
-    ),
-  };
-}
-
-function mountOf(volume: string, target: string, subpath?: string): Mount {
-  return {
-    Type: "volume",
-    Source: volume,
-    Target: target,
-    ReadOnly: true,
-    // without it the engine would copy the image's files of that folder into the volume
-    VolumeOptions: { NoCopy: true, ...(subpath === undefined ? {} : { Subpath: subpath }) },
-  };
-}
-
-function volumeName(run: string, index: number): string {
-  return `sealmount-${run}-${index}`;
-}
-
-function sizeOf(files: readonly FileToDeliver[]): number {
-  return files.reduce(
+/** Upper limit for a volume with these files, in bytes: twice over, and some more for longer values. */
+export function volumeSize(files: readonly FileToDeliver[]): number {
+  const content = files.reduce(
     (sum, { value }) => sum + PAGE + value.use((bytes) => Math.ceil(bytes.length / PAGE) * PAGE),
     SPARE,
   );
+  return content * GENERATIONS;
 }

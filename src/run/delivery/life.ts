@@ -1,12 +1,12 @@
-/** How long files live, decided before anything happens: a silent empty mount is never an outcome. */
+/** Whether files are there after a restart, decided before anything happens: a silent empty mount is never an outcome. */
 import { PolicyError } from "../../errors.ts";
 import type { DeliveryKind } from "../../docker/delivery-choice.ts";
 import { parseRestart, restarts } from "../flags/limits.ts";
 import type { ContainerOptions } from "../options.ts";
 
 /**
- * `none`: no files. `run`: files live exactly as long as the container runs; started again it
- * fails. `container`: files stay as long as the container exists, because the engine restarts it.
+ * `none`: no files. `run`: nobody starts the container again but its user. `container`: the engine
+ * does, by its restart policy.
  */
 export type Life = "none" | "run" | "container";
 
@@ -15,49 +15,42 @@ export interface PlannedDelivery {
   /** `auto` is settled when the engine is known. */
   readonly kind: "none" | "auto" | DeliveryKind;
   readonly life: Life;
+  /** `sealmount agent` brings the files back after each start. */
+  readonly reseed: boolean;
 }
 
-/**
- * @throws {@link PolicyError} POLICY when `volume` is asked for with a restart policy, or with both
- *   `--detach` and `--rm`
- */
-export function planDelivery(
-  asked: "auto" | DeliveryKind,
-  container: ContainerOptions,
-  files: number,
-): PlannedDelivery {
-  if (files === 0) return { kind: "none", life: "none" };
-  const life = lifeOf(container);
-  if (asked === "volume") refuseVolume(life, container);
-  return { kind: asked, life };
+/** What decides. */
+export interface DeliveryWish {
+  readonly kind: "auto" | DeliveryKind;
+  readonly agent: boolean;
+  readonly files: number;
+}
+
+/** @throws {@link PolicyError} POLICY when `volume` is asked for with a restart policy and no agent */
+export function planDelivery(wish: DeliveryWish, container: ContainerOptions): PlannedDelivery {
+  if (wish.files === 0) return { kind: "none", life: "none", reseed: false };
+  const planned = { kind: wish.kind, life: lifeOf(container), reseed: wish.agent };
+  if (wish.kind === "volume") refuseVolume(planned, container);
+  return planned;
 }
 
 /**
  * The content of a tmpfs volume is gone as soon as its container ends, so a restart would find it
- * empty; and nobody would be left to remove the volume of a detached container that removes itself.
+ * empty.
  *
  * @throws {@link PolicyError} POLICY
  */
-export function refuseVolume(life: Life, container: ContainerOptions): void {
-  if (life === "container") {
-    throw refusal(
-      `--restart ${container.restart ?? ""} would start the program again without its files`,
-      "leave out --restart, deliver the secrets as variables, or use an engine on this machine",
-    );
-  }
-  if (container.detach === true && container.rm === true) {
-    throw refusal(
-      "--detach with --rm would leave a volume behind",
-      "leave out --detach or --rm, or deliver the secrets as variables",
-    );
-  }
+export function refuseVolume({ life, reseed }: PlannedDelivery, container: ContainerOptions): void {
+  if (life !== "container" || reseed) return;
+  const fact = `--restart ${container.restart ?? ""} would start the program again without its files`;
+  throw new PolicyError("POLICY", `files in a tmpfs volume: ${fact}`, {
+    hint:
+      "add --agent and keep sealmount agent running, leave out --restart, deliver the secrets as " +
+      "variables, or use an engine on this machine",
+  });
 }
 
 function lifeOf(container: ContainerOptions): Life {
   const { restart } = container;
   return restart !== undefined && restarts(parseRestart(restart)) ? "container" : "run";
-}
-
-function refusal(fact: string, hint: string): PolicyError {
-  return new PolicyError("POLICY", `files in a tmpfs volume: ${fact}`, { hint });
 }

@@ -1,26 +1,60 @@
-/** The upload as one buffer, so that it can be wiped. */
-import type { Ids } from "../owner.ts";
-import type { FileToDeliver } from "./delivery.ts";
-import type { Layout } from "./layout.ts";
+/** Uploads as one buffer each, so that they can be wiped. */
+import type { Pack } from "tar-stream";
 
-/** @returns a tar with all files, plaintext: wipe it */
-export async function packFiles(
-  files: readonly FileToDeliver[],
-  owners: readonly Ids[],
-  layout: Layout,
+import type { Secret } from "../../secret/secret.ts";
+import type { Ids } from "../owner.ts";
+import type { StoreContent } from "./delivery.ts";
+import type { StoreLayout } from "./layout.ts";
+import { generationOf, treeOf, type Generation, type TreeEntry } from "./tree.ts";
+
+/** Folders are open to all: names are no secret, and each file has its own mode. */
+const FOLDER_MODE = 0o755;
+const NOTE_MODE = 0o400;
+
+/** @returns a tar with a whole store, plaintext: wipe it */
+export async function packStore(
+  { folders, singles }: StoreLayout,
+  content: StoreContent,
+  generation: Generation,
 ): Promise<Buffer> {
+  return packEntries(content, [
+    ...singles.map(({ key, file }): TreeEntry => ({ kind: "file", path: key, file })),
+    ...folders.flatMap((folder) => [
+      { kind: "folder" as const, path: folder.key },
+      ...treeOf(folder, generation).map((entry) => below(folder.key, entry)),
+    ]),
+  ]);
+}
+
+/** @returns a tar with a generation of each folder and nothing that points to it, plaintext: wipe it */
+export async function packGeneration(
+  { folders }: StoreLayout,
+  content: StoreContent,
+  generation: Generation,
+): Promise<Buffer> {
+  return packEntries(
+    content,
+    folders.flatMap((folder) =>
+      generationOf(folder, generation).map((entry) => below(folder.key, entry)),
+    ),
+  );
+}
+
+/** A tar with one empty file. */
+export async function packEmpty(name: string): Promise<Buffer> {
+  const { pack } = await import("tar-stream");
+  const tar = pack();
+  tar.entry({ name, mode: 0o400, mtime: new Date(0) }, "");
+  tar.finalize();
+  return collect(tar);
+}
+
+async function packEntries(content: StoreContent, entries: readonly TreeEntry[]): Promise<Buffer> {
   const { pack } = await import("tar-stream");
   const tar = pack();
   const copies: Buffer[] = [];
   try {
-    for (const [index, { value, mode }] of files.entries()) {
-      const ids = owners[index];
-      const name = layout.names[index];
-      if (ids === undefined || name === undefined) throw new Error("a file has no owner");
-      const copy = value.use((bytes) => Buffer.alloc(bytes.length, bytes));
-      copies.push(copy);
-      tar.entry({ name, mode, uid: ids.uid, gid: ids.gid, mtime: new Date(0) }, copy);
-    }
+    for (const entry of entries) addEntry(tar, entry, { content, copies });
     tar.finalize();
     return await collect(tar);
   } finally {
@@ -28,13 +62,54 @@ export async function packFiles(
   }
 }
 
-/** A tar with one empty file, open to all eyes. */
-export async function packEmpty(name: string): Promise<Buffer> {
-  const { pack } = await import("tar-stream");
-  const tar = pack();
-  tar.entry({ name, mode: 0o400, mtime: new Date(0) }, "");
-  tar.finalize();
-  return collect(tar);
+function addEntry(
+  tar: Pack,
+  entry: TreeEntry,
+  { content, copies }: { readonly content: StoreContent; readonly copies: Buffer[] },
+): void {
+  const common = { name: entry.path, mtime: new Date(0) };
+  switch (entry.kind) {
+    case "folder":
+      tar.entry({ ...common, type: "directory", mode: FOLDER_MODE });
+      break;
+    case "link":
+      tar.entry({ ...common, type: "symlink", linkname: entry.target });
+      break;
+    case "note":
+      tar.entry({ ...common, mode: NOTE_MODE }, content.note);
+      break;
+    case "name": {
+      // the engine gives a hard link the owner of its own entry
+      const { mode, ids } = attributesOf(entry.file, content);
+      tar.entry({ ...common, type: "link", linkname: entry.target, mode, ...ids });
+      break;
+    }
+    case "file": {
+      const { mode, ids, value } = attributesOf(entry.file, content);
+      const copy = value.use((bytes) => Buffer.alloc(bytes.length, bytes));
+      copies.push(copy);
+      tar.entry({ ...common, mode, ...ids }, copy);
+      break;
+    }
+  }
+}
+
+function attributesOf(
+  index: number,
+  { files, owners }: StoreContent,
+): { readonly mode: number; readonly ids: Ids; readonly value: Secret } {
+  const file = files[index];
+  const ids = owners[index];
+  if (file === undefined || ids === undefined) throw new Error("a file has no owner");
+  return { mode: file.mode, value: file.value, ids };
+}
+
+function below(key: string, entry: TreeEntry): TreeEntry {
+  const path = `${key}/${entry.path}`;
+  // an archive names the target of a hard link from its own root
+  return entry.kind === "name"
+    ? { ...entry, path, target: `${key}/${entry.target}` }
+    : { ...entry, path };
 }
 
 /** Never from the pool that small buffers share. */

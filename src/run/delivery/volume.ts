@@ -8,31 +8,37 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 
+import { statusOf } from "../../docker/errors.ts";
 import { labelsOf } from "../../docker/labels.ts";
 import { compareApi } from "../../docker/version.ts";
 import { DockerError } from "../../errors.ts";
 import { Cleanup } from "../cleanup.ts";
 import type { CleanupStep } from "../cleanup.ts";
 import type { Mount } from "../flags/mounts.ts";
-import type { Ids } from "../owner.ts";
-import type { Delivery, DeliveryContext } from "./delivery.ts";
+import type { Delivery, DeliveryContext, StoreContent } from "./delivery.ts";
 import { createTwoHelpers } from "./helper.ts";
 import type { Helper } from "./helper.ts";
-import { refuseHidden } from "./hidden.ts";
 import { openHold } from "./hold.ts";
 import type { Hold } from "./hold.ts";
-import { layOut } from "./layout.ts";
-import type { Layout, VolumeLayout } from "./layout.ts";
-import { packEmpty, packFiles } from "./tar.ts";
+import { type StoreLayout, storeLayout, volumeSize } from "./layout.ts";
+import { placeFiles, placeInFolders, type Placement } from "./placement.ts";
+import { placeWarnings, surveyFolders } from "./survey.ts";
+import { packEmpty, packStore } from "./tar.ts";
+import { DATA } from "./tree.ts";
+import {
+  appMount,
+  HELPER_ROOT,
+  helperMounts,
+  refuseHidden,
+  type StoreVolume,
+  volumesOf,
+} from "./volumes.ts";
 
-/** First API version that mounts one file of a volume; older ones ignore the field (measured). */
+/** First API version that mounts a part of a volume; older ones ignore the field (measured). */
 const SUBPATH_API = "1.45";
 
 /** How long the engine may take to mount a volume for an upload. */
 const HOLD_TIMEOUT_MS = 10_000;
-
-/** Where the helpers see the volumes; a path of the helpers only. */
-const HELPER_ROOT = "/.sealmount";
 
 /**
  * Makes volumes and helpers, and proves that the volumes are really in memory. On tmpfs without
@@ -53,57 +59,72 @@ export async function prepareVolume(context: DeliveryContext): Promise<Delivery>
   }
 }
 
-/** @param filesystem - type of the volumes; exported for tests of the second choice */
-export async function prepareOn(
+async function prepareOn(
   filesystem: "tmpfs" | "ramfs",
   context: DeliveryContext,
 ): Promise<Delivery> {
-  const subpath = compareApi(context.engine.version.api, SUBPATH_API) >= 0;
-  const layout = layOut(context.run, context.files, subpath);
-  const volumes: CleanupStep[] = [];
-  for (const volume of layout.volumes) {
-    volumes.push(await createVolume(context, volume, filesystem));
-  }
-  const mounts = layout.volumes.map(helperMount);
-  const [writer, holder] = await createTwoHelpers(context, mounts);
+  const { engine, files, mounts } = context;
+  const subpath = compareApi(engine.version.api, SUBPATH_API) >= 0;
+  // without parts of volumes, each folder needs its own, whatever the image has there
+  const whole = subpath ? null : storeLayout(placeInFolders(files));
+  const volumes = volumesOf(context.run, whole, volumeSize(files));
+  const steps: CleanupStep[] = [];
+  for (const volume of volumes) steps.push(await createVolume(context, volume, filesystem));
+  const [writer, holder] = await createTwoHelpers(context, helperMounts(volumes));
   // the first to mount the volumes, and its answers carry the engine's reason
-  await proveMemory(context, writer.id, layout);
-  if (!subpath) await refuseHidden(context.engine, writer.id, context.files);
-  return new VolumeDelivery({ context, layout, writer, holder, volumes });
+  await proveMemory(context, writer.id, volumes);
+  const survey = { engine, probe: writer.id, mounts, listsAll: whole !== null };
+  const facts = await surveyFolders(files, survey);
+  const placement: Placement = whole ?? placeFiles(files, facts);
+  if (whole !== null) refuseHidden(files, facts);
+  const warnings = await placeWarnings(files, placement, {
+    ...survey,
+    facts,
+    hidesFolders: !subpath,
+  });
+  const layout = whole ?? storeLayout(placement);
+  return new VolumeDelivery({ context, layout, volumes, writer, holder, steps, warnings });
 }
 
 interface VolumeParts {
   readonly context: DeliveryContext;
-  readonly layout: Layout;
+  readonly layout: StoreLayout;
+  readonly volumes: readonly StoreVolume[];
   readonly writer: Helper;
   readonly holder: Helper;
   /** Removal of the volumes; only works once no container has them. */
-  readonly volumes: readonly CleanupStep[];
+  readonly steps: readonly CleanupStep[];
+  readonly warnings: readonly string[];
 }
 
 class VolumeDelivery implements Delivery {
   readonly kind = "volume";
   readonly labels = {};
+  readonly layout: StoreLayout;
+  readonly volumes: readonly { readonly name: string; readonly key: string | null }[];
   readonly mounts: readonly Mount[];
+  readonly warnings: readonly string[];
+  readonly probe: string;
   readonly #parts: VolumeParts;
   #hold: Hold | undefined;
 
   constructor(parts: VolumeParts) {
+    const { layout, volumes, warnings, writer } = parts;
     this.#parts = parts;
-    this.mounts = parts.layout.mounts;
+    this.layout = layout;
+    this.volumes = volumes.map(({ name, key }) => ({ name, key }));
+    this.warnings = warnings;
+    this.probe = writer.id;
+    this.mounts = [...layout.folders, ...layout.singles].map((stored) => appMount(volumes, stored));
   }
 
-  async probe(): Promise<string> {
-    return this.#parts.writer.id;
-  }
-
-  async fill(owners: readonly Ids[]): Promise<void> {
-    const { context, holder, layout } = this.#parts;
+  async fill(content: StoreContent): Promise<void> {
+    const { context, holder } = this.#parts;
     const hold = await openHold(context.engine, holder.id);
     this.#hold = hold;
     // above the helpers on the stack: the engine does not remove a container with an open upload
     context.cleanup.add("an open upload", () => hold.release());
-    const tar = await packFiles(context.files, owners, layout);
+    const tar = await packStore(this.layout, content, "..a");
     try {
       await Promise.race([this.#write(tar), hold.lost]);
     } finally {
@@ -121,25 +142,24 @@ class VolumeDelivery implements Delivery {
 
   async started(): Promise<void> {
     await this.#hold?.release();
-    const { context, writer, holder, volumes } = this.#parts;
+    const { context, writer, holder, steps } = this.#parts;
     await Promise.all([writer, holder].map(({ step }) => context.cleanup.run(step)));
     // the volumes are the app's now: in use until it is removed
-    for (const step of volumes) context.cleanup.forget(step);
+    for (const step of steps) context.cleanup.forget(step);
   }
 
   async ended(): Promise<void> {
-    for (const { name } of this.#parts.layout.volumes) {
-      await this.#parts.context.engine.removeVolume(name);
-    }
+    const { context, volumes } = this.#parts;
+    for (const { name } of volumes) await context.engine.removeVolume(name).catch(ignoreInUse);
   }
 
   /** Writes until the content stays, that is, until the hold has taken. */
   async #write(tar: Buffer): Promise<void> {
-    const { context, writer, layout } = this.#parts;
+    const { context, writer, volumes } = this.#parts;
     const deadline = Date.now() + HOLD_TIMEOUT_MS;
     for (let pause = 2; Date.now() < deadline; pause = Math.min(pause * 2, 100)) {
       await context.engine.putArchive(writer.id, HELPER_ROOT, tar);
-      if (await allThere(context, writer.id, layout)) return;
+      if (await allThere(context, writer.id, lastPaths(this.layout, volumes))) return;
       await sleep(pause);
     }
     throw new DockerError("DELIVERY_FAILED", "the engine does not keep the volume mounted", {
@@ -150,11 +170,11 @@ class VolumeDelivery implements Delivery {
 
 async function createVolume(
   context: DeliveryContext,
-  volume: VolumeLayout,
+  volume: StoreVolume,
   filesystem: "tmpfs" | "ramfs",
 ): Promise<CleanupStep> {
   const { engine, run, cleanup } = context;
-  const flags = `mode=${volume.mode},nosuid,nodev,noexec`;
+  const flags = "mode=0755,nosuid,nodev,noexec";
   // added first: a create request whose answer is lost has still made the volume
   const step = cleanup.add(`volume ${volume.name}`, () => engine.removeVolume(volume.name));
   await engine.createVolume({
@@ -171,11 +191,6 @@ async function createVolume(
   return step;
 }
 
-function helperMount({ name, key }: VolumeLayout): Mount {
-  const target = `${HELPER_ROOT}/${key}`;
-  return { Type: "volume", Source: name, Target: target, VolumeOptions: { NoCopy: true } };
-}
-
 /**
  * Uploads a file without a secret and looks for it again. Memory that nobody has mounted forgets:
  * if it is still there, the volume lies on a disk (Podman does that), and no secret must go there.
@@ -183,28 +198,32 @@ function helperMount({ name, key }: VolumeLayout): Mount {
 async function proveMemory(
   { engine }: DeliveryContext,
   writer: string,
-  layout: Layout,
+  volumes: readonly StoreVolume[],
 ): Promise<void> {
   const tar = await packEmpty("probe");
-  for (const { key } of layout.volumes) {
-    const folder = `${HELPER_ROOT}/${key}`;
-    await engine.putArchive(writer, folder, tar);
-    if ((await engine.headArchive(writer, `${folder}/probe`)) === null) continue;
+  for (const { path } of volumes) {
+    await engine.putArchive(writer, path, tar);
+    if ((await engine.headArchive(writer, `${path}/probe`)) === null) continue;
     throw new DockerError("DELIVERY_FAILED", "the engine keeps tmpfs volumes on its disk", {
       hint: "use an engine on this machine with --delivery bind, or deliver variables",
     });
   }
 }
 
+/** The upload is unpacked in order, so the last entry of each volume speaks for it. */
+function lastPaths({ folders, singles }: StoreLayout, volumes: readonly StoreVolume[]): string[] {
+  const links = folders.map(({ key }) => `${key}/${DATA}`);
+  if (volumes.length > 1) return links;
+  return [links.at(-1) ?? singles.at(-1)?.key ?? ""];
+}
+
 async function allThere(
   { engine }: DeliveryContext,
   writer: string,
-  layout: Layout,
+  paths: readonly string[],
 ): Promise<boolean> {
-  // the upload is unpacked in order, so the last file of each volume speaks for it
-  const last = new Map(layout.names.map((name) => [name.split("/")[0], name]));
-  for (const name of last.values()) {
-    if ((await engine.headArchive(writer, `${HELPER_ROOT}/${name}`)) === null) return false;
+  for (const path of paths) {
+    if ((await engine.headArchive(writer, `${HELPER_ROOT}/${path}`)) === null) return false;
   }
   return true;
 }
@@ -216,6 +235,11 @@ function isMountFault(error: unknown): boolean {
     error.code === "DOCKER_REFUSED" &&
     /invalid argument/i.test(error.message)
   );
+}
+
+/** A stopped container keeps its volume; the content went with the program. */
+function ignoreInUse(error: unknown): void {
+  if (statusOf(error) !== 409) throw error;
 }
 
 async function finish(cleanup: Cleanup): Promise<void> {

@@ -3,14 +3,13 @@ import { describe, expect, it } from "vitest";
 
 import {
   cachedSteps,
-  digestKey,
-  stepDigest,
   withDigests,
   withSecretCache,
   withoutDigests,
 } from "../../../src/build/secret-cache.ts";
 import { readDockerfile } from "../../../src/build/dockerfile.ts";
 import { splitDockerfile } from "../../../src/build/instructions.ts";
+import { digestKey, digestOf } from "../../../src/crypto/digest.ts";
 import { Secret } from "../../../src/secret/secret.ts";
 
 const secret = (value: string): Secret => Secret.take("x", Buffer.from(value));
@@ -67,10 +66,10 @@ describe("the steps that depend on a value", () => {
 });
 
 describe("the digest", () => {
-  const key = digestKey(secret("private key"));
+  const key = digestKey(secret("private key"), "secret-cache");
 
   const digest = (values: Readonly<Record<string, string | null>>, with_ = key): string =>
-    stepDigest(
+    digestOf(
       with_,
       new Map(
         Object.entries(values).map(([id, value]) => [id, value === null ? null : secret(value)]),
@@ -115,9 +114,11 @@ describe("the digest", () => {
   });
 
   it("can't be made without the private key, and does not hold it", () => {
-    expect(digest({ a: "1" }, digestKey(secret("another")))).not.toBe(digest({ a: "1" }));
+    expect(digest({ a: "1" }, digestKey(secret("another"), "secret-cache"))).not.toBe(
+      digest({ a: "1" }),
+    );
     const privateKey = secret("private key");
-    expect(digestKey(privateKey).equals(privateKey)).toBe(false);
+    expect(digestKey(privateKey, "secret-cache").equals(privateKey)).toBe(false);
     expect(privateKey.use((bytes) => bytes.toString())).toBe("private key");
   });
 });
@@ -209,7 +210,7 @@ describe("all together", () => {
     };
     const made = String(await withSecretCache({ ...o, dockerfile: Buffer.from(text), open }));
     expect(opened).toEqual(["one"]);
-    const digest = stepDigest(o.key, new Map([["one", secret("value")]]));
+    const digest = digestOf(o.key, new Map([["one", secret("value")]]));
     expect(made.split("\n")[3]).toContain(`id=sealmount-cache.${digest} `);
     expect(withoutDigests(made)).toBe(text);
   });

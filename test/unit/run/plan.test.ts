@@ -43,7 +43,7 @@ describe("planRun", () => {
         { name: "C", from: "option" },
       ],
       files: [],
-      delivery: { kind: "none", life: "none" },
+      delivery: { kind: "none", life: "none", reseed: false },
       container: { rm: true },
       warnings: [],
     });
@@ -139,15 +139,15 @@ describe("planRun", () => {
     expect(codeOf({ env, envFileTexts: [{ file: "f", bytes }] })).toBe("USAGE");
   });
 
-  it("refuses files that would not be there after a restart, or outlive their container", () => {
+  it("refuses files that would not be there after a restart, unless an agent brings them back", () => {
     const entries = [entry("A", { file: { path: "/a" } })];
     const volume = { entries, delivery: "volume" } as const;
     expect(codeOf({ ...volume, container: { restart: "always" } })).toBe("POLICY");
-    expect(codeOf({ ...volume, container: { detach: true, rm: true } })).toBe("POLICY");
-    expect(codeOf({ ...volume, container: { detach: true } })).toBeNull();
+    expect(codeOf({ ...volume, container: { restart: "always" }, agent: true })).toBeNull();
+    expect(codeOf({ ...volume, container: { detach: true, rm: true } })).toBeNull();
     expect(codeOf({ ...volume, entries: [], container: { restart: "always" } })).toBeNull();
     const plan = planRun(options({ entries, container: { restart: "always" } }));
-    expect(plan.delivery).toEqual({ kind: "auto", life: "container" });
+    expect(plan.delivery).toEqual({ kind: "auto", life: "container", reseed: false });
   });
 
   it.each([["SYS_ADMIN"], ["cap_sys_admin"], ["ALL"]])("warns about %s beside files", (cap) => {

@@ -1,9 +1,8 @@
 /** What a killed sealmount left behind: on the engine, and in this machine's memory. */
-import type { Engine } from "../docker/engine.ts";
-import { listPrivateFolders, removePrivateFolder } from "../docker/host-tmpfs.ts";
-import type { PrivateFolder } from "../docker/host-tmpfs.ts";
-import { LABEL_OWNER, LABEL_ROLE, LABEL_RUN, isAlive } from "../docker/labels.ts";
-import type { Env } from "../keys/variables.ts";
+import type { Engine } from "./engine.ts";
+import { type Env, listPrivateFolders, removePrivateFolder } from "./host-tmpfs.ts";
+import type { PrivateFolder } from "./host-tmpfs.ts";
+import { LABEL_OWNER, LABEL_ROLE, LABEL_RUN, isAlive } from "./labels.ts";
 
 /** What nobody on this machine can vouch for is left alone for so long: a start takes a second. */
 const GRACE_MS = 10 * 60 * 1000;
@@ -42,6 +41,8 @@ export async function findLeftovers(
   env: Env,
   now: number = Date.now(),
 ): Promise<Leftover[]> {
+  // looked at before the containers are: one that starts in between must not lose its folder
+  const found = await listPrivateFolders(env);
   const containers = engine === null ? [] : await listContainers(engine);
   const stale = containers.filter((container) => isStale(container, now));
   const staleIds = new Set(stale.map(({ Id }) => Id));
@@ -50,7 +51,7 @@ export async function findLeftovers(
   return [
     ...(engine === null ? [] : stale.map((container) => containerLeftover(engine, container))),
     ...(engine === null ? [] : await volumeLeftovers(engine, runs, now)),
-    ...(await folderLeftovers(engine, { env, runs, now })),
+    ...(await folderLeftovers(engine, found, { runs, now })),
   ];
 }
 
@@ -86,14 +87,45 @@ async function volumeLeftovers(
     .map(({ Name }) => ({ kind: "volume", name: Name, remove: () => engine.removeVolume(Name) }));
 }
 
+/**
+ * Removes what is certainly nobody's: folders and volumes of containers that were started and are
+ * gone. Never throws: it is on the way of something else.
+ *
+ * @param started - runs whose container this process has started
+ */
+export async function sweepLeftovers(
+  engine: Engine,
+  env: Env,
+  started: ReadonlySet<string>,
+): Promise<void> {
+  try {
+    const folders = (await listPrivateFolders(env)).filter(({ note }) => note?.kept === true);
+    const volumes = (await engine.listVolumes(LABEL_OWNER)).filter(({ Labels }) =>
+      started.has(Labels?.[LABEL_RUN] ?? ""),
+    );
+    if (folders.length + volumes.length === 0) return;
+    const containers = await listContainers(engine);
+    const runs = new Set(containers.map(({ Labels }) => Labels[LABEL_RUN]));
+    for (const { remove } of await folderLeftovers(engine, folders, { runs, now: 0 }))
+      await remove();
+    for (const { Name, Labels } of volumes) {
+      if (!runs.has(Labels?.[LABEL_RUN])) await engine.removeVolume(Name);
+    }
+  } catch {
+    // doctor --clean finds it again
+  }
+}
+
 interface FolderFacts {
-  readonly env: Env;
   readonly runs: ReadonlySet<string | undefined>;
   readonly now: number;
 }
 
-async function folderLeftovers(engine: Engine | null, facts: FolderFacts): Promise<Leftover[]> {
-  const folders = await listPrivateFolders(facts.env);
+async function folderLeftovers(
+  engine: Engine | null,
+  folders: readonly PrivateFolder[],
+  facts: FolderFacts,
+): Promise<Leftover[]> {
   if (folders.length === 0) return [];
   const id = engine === null ? null : (await engine.request<{ ID: string }>("GET", "/info")).ID;
   return folders
@@ -109,7 +141,8 @@ function mayGo(
 ): boolean {
   const { runs, now } = facts;
   if (note === null) return now - changed > GRACE_MS;
-  if (note.kept && note.engine !== engine) return false;
+  // its container was started: gone is gone, and only that engine knows
+  if (note.kept) return note.engine === engine && !runs.has(note.run);
   if (runs.has(note.run)) return false;
   return isAlive(note.owner) === false || now - changed > GRACE_MS;
 }
