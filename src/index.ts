@@ -111,6 +111,7 @@ export type { ViaPlan, ViaTool } from "./build/via-plan.ts";
 // run and exec
 export { run } from "./run/run.ts";
 export { planRun, type RunPlan } from "./run/plan.ts";
+export { type DigestKey, digestKeyFor } from "./run/live/digest-key.ts";
 export { parseFileFlag, parseMode } from "./run/file-flag.ts";
 export type {
   ContainerOptions,

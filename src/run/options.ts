@@ -2,6 +2,7 @@
 import type { Engine } from "../docker/engine.ts";
 import type { DeliveryKind } from "../docker/delivery-choice.ts";
 import type { Secret } from "../secret/secret.ts";
+import type { DigestKey } from "./live/digest-key.ts";
 import type { LaunchIdentity } from "./live/spec.ts";
 
 /** Environment of the client, as it comes in from the command line. */
@@ -140,8 +141,8 @@ export interface RunOptions extends PlanOptions {
   readonly io: RunIo;
   /** App and environment for the labels, by which `ps` and `refresh` find the container. */
   readonly identity?: LaunchIdentity | undefined;
-  /** Key of the digests that tell whether a container is up to date; stays the caller's. */
-  readonly digestKey?: Secret | undefined;
+  /** For the digests that tell whether a container is up to date; stays the caller's. */
+  readonly digestKey?: DigestKey | undefined;
   /** Refuse what is only warned about: a folder for secrets that the image has files in. */
   readonly strict?: boolean | undefined;
   /** Stops the run: before the start everything is taken back, after it the container is killed. */

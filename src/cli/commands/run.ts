@@ -1,17 +1,22 @@
 import {
+  type DigestKey,
+  digestKeyFor,
+  type OpenedEnvironment,
   openEnvironment,
   parseFileFlag,
   parseMode,
   planEntries,
   type PlanOptions,
   planRun,
+  type Project,
+  publicKeyFor,
   run,
-  type RunEntry,
+  type RunOptions,
 } from "../../index.ts";
 import type { Context, Handler } from "../spec.ts";
 import { containerOptionsOf } from "./run-options.ts";
 import { connect } from "./engine.ts";
-import { keyringOf } from "./keyring.ts";
+import { type KeySearch, keyringOf } from "./keyring.ts";
 import { protect } from "./masking.ts";
 import { programIo } from "./run-io.ts";
 import { environmentOf, openProject, optional, selectionOf, warnAll } from "./shared.ts";
@@ -36,9 +41,30 @@ export const handle: Handler = async (context) => {
     asFiles: plan.files.map(({ name }) => name),
   });
   warnAll(context, opened.warnings);
+  using digestKey = await digestKeyOf(project, keyring, opened);
+  const { app } = project.manifest.seal;
+  const identity = { app, environment: options.environment };
   // awaited here: returning the promise would wipe the values before they are used
-  return await perform(context, typed, opened.entries);
+  return await perform(context, typed, {
+    entries: opened.entries,
+    identity,
+    digestKey: digestKey ?? undefined,
+  });
 };
+
+/** What was sealed tells which key; without anything sealed nobody is asked for one. */
+async function digestKeyOf(
+  project: Project,
+  keyring: KeySearch,
+  { entries, environment }: OpenedEnvironment,
+): Promise<DigestKey | null> {
+  const { seal } = project.manifest;
+  const sealed = entries.filter(({ entry }) => entry.source.kind === "sealed");
+  // the keys that have just opened them: nothing is looked for again
+  const wanted = sealed.flatMap(({ entry }) => publicKeyFor(seal, entry.scope) ?? []);
+  if (wanted.length === 0) return null;
+  return digestKeyFor(await keyring.find([...new Set(wanted)]), seal, { environment });
+}
 
 /** Everything that was typed, checked before the manifest is read. */
 function typedOptions({ operands, values, env }: Context): PlanOptions {
@@ -53,6 +79,7 @@ function typedOptions({ operands, values, env }: Context): PlanOptions {
     env,
     files: values.list("file").map(parseFileFlag),
     delivery: (values.get("delivery") ?? "auto") as NonNullable<PlanOptions["delivery"]>,
+    agent: values.flag("agent"),
     ...optional("owner", values.get("owner")),
     ...optional("mode", mode === undefined ? undefined : parseMode(mode)),
   };
@@ -61,10 +88,10 @@ function typedOptions({ operands, values, env }: Context): PlanOptions {
 async function perform(
   context: Context,
   typed: PlanOptions,
-  entries: readonly RunEntry[],
+  own: Required<Pick<RunOptions, "entries" | "identity">> & Pick<RunOptions, "digestKey">,
 ): Promise<number> {
   const { values, out, host, cwd } = context;
-  const mask = protect(context, entries);
+  const mask = protect(context, own.entries ?? []);
   const engine = await connect(context);
   // a program that has the terminal draws on it: holding text back would break its picture
   const unmasked = values.flag("no-mask") || values.flag("tty");
@@ -72,7 +99,8 @@ async function perform(
   try {
     const { exitCode, containerId } = await run({
       ...typed,
-      entries,
+      ...own,
+      strict: values.flag("strict"),
       engine,
       cwd,
       io,

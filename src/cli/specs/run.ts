@@ -38,6 +38,14 @@ const DELIVERY: readonly OptionSpec[] = [
     fallback: "auto",
     about: "how files travel: a private tmpfs folder of this machine, or a tmpfs volume",
   },
+  {
+    long: "strict",
+    about: "refuse what is only warned about: files of the image where secrets go",
+  },
+  {
+    long: "agent",
+    about: "sealmount agent brings the files back after each restart; until then the program waits",
+  },
 ];
 
 /** A container with secrets. */

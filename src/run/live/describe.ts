@@ -5,6 +5,7 @@ import type { Delivery, FileToDeliver, StoreContent } from "../delivery/delivery
 import type { RunOptions } from "../options.ts";
 import type { Ids } from "../owner.ts";
 import type { RunPlan } from "../plan.ts";
+import type { DigestKey } from "./digest-key.ts";
 import { specLabels, type LaunchSpec } from "./spec.ts";
 import { writeState } from "./state.ts";
 
@@ -16,10 +17,11 @@ export interface NamedValue {
 
 /** Digests of values, each by itself; none without a key. */
 export function digestsOf(
-  key: Secret | undefined,
+  digestKey: DigestKey | undefined,
   values: readonly NamedValue[],
 ): Map<string, string> {
-  if (key === undefined) return new Map();
+  if (digestKey === undefined) return new Map();
+  const { key } = digestKey;
   return new Map(
     values.map(({ name, value }) => [name, digestOf(key, new Map([[name, value]]))] as const),
   );
@@ -50,7 +52,11 @@ export function labelsFor(
     digestKey,
     entries.filter(({ name }) => told.has(name)),
   );
-  return specLabels(identity, spec, { digests, reseed: plan.delivery.reseed });
+  return specLabels(identity, spec, {
+    digests,
+    fingerprint: digestKey?.fingerprint,
+    reseed: plan.delivery.reseed,
+  });
 }
 
 function specOf(

@@ -12,6 +12,8 @@ export const LABEL_ENV = "sealmount.env";
 export const LABEL_SPEC = "sealmount.spec";
 /** Digests of the values at the start, by name, as JSON; see `crypto/digest.ts`. */
 export const LABEL_DIGESTS = "sealmount.digests";
+/** Fingerprint of the key that the digests belong to. */
+export const LABEL_KEY = "sealmount.key";
 /** `agent`: `sealmount agent` brings the files back after each start. */
 export const LABEL_RESEED = "sealmount.reseed";
 
@@ -49,6 +51,8 @@ export interface LaunchLabels extends LaunchIdentity {
   readonly run: string;
   readonly spec: LaunchSpec;
   readonly digests: ReadonlyMap<string, string>;
+  /** Of the key that the digests belong to; undefined where there are none. */
+  readonly fingerprint: string | undefined;
   /** Folder of the client's machine that holds the store. */
   readonly folder: string | undefined;
   readonly reseed: boolean;
@@ -58,13 +62,14 @@ export interface LaunchLabels extends LaunchIdentity {
 export function specLabels(
   identity: LaunchIdentity,
   spec: LaunchSpec,
-  o: { readonly digests: ReadonlyMap<string, string>; readonly reseed: boolean },
+  o: Pick<LaunchLabels, "digests" | "fingerprint" | "reseed">,
 ): Record<string, string> {
   return {
     [LABEL_APP]: identity.app,
     [LABEL_ENV]: identity.environment,
     [LABEL_SPEC]: JSON.stringify(spec),
     [LABEL_DIGESTS]: JSON.stringify(Object.fromEntries(o.digests)),
+    ...(o.fingerprint === undefined ? {} : { [LABEL_KEY]: o.fingerprint }),
     ...(o.reseed ? { [LABEL_RESEED]: "agent" } : {}),
   };
 }
@@ -83,6 +88,7 @@ export function readLabels(labels: Readonly<Record<string, string>>): LaunchLabe
     run: labels[LABEL_RUN] ?? "",
     spec,
     digests: readDigests(labels[LABEL_DIGESTS]),
+    fingerprint: labels[LABEL_KEY],
     folder: labels[LABEL_FOLDER],
     reseed: labels[LABEL_RESEED] === "agent",
   };
