@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- [start] [exec] [build] [--rounds N]`: what sealmount costs in CPU time. README.md in this
+ * `npm run bench -- [start] [exec] [build] [run] [--rounds N]`: what sealmount costs. README.md in this
  * folder says how to read it. Exits 1 when a limit is not kept.
  */
 import { readFile, writeFile } from "node:fs/promises";
@@ -13,6 +13,7 @@ import { cliCommand, sealmountOut } from "../test/support/cli.ts";
 import { makeWorld, type World } from "../test/support/temp.ts";
 import { benchBuild } from "./build.ts";
 import { compare, type Contestant, type Measured, printTable } from "./cpu.ts";
+import { benchRun } from "./run.ts";
 import { commandOf, installPeers, names, prepareDotenvx, prepareVarlock, value } from "./peers.ts";
 
 const BASE = "node -e 0";
@@ -30,6 +31,7 @@ const BENCHMARKS: Readonly<Record<string, (rounds: number) => Promise<boolean>>>
   start: benchStart,
   exec: benchExec,
   build: benchBuild,
+  run: benchRun,
 };
 
 async function main(): Promise<boolean> {

@@ -74,11 +74,7 @@ export async function launch(context: LaunchContext): Promise<Launched> {
   context.enter("image");
   const prepared = await prepare(context);
   context.enter("prepare");
-  const { delivery, content, id, step } = await createWithFiles(prepared);
-  if (delivery !== undefined) {
-    context.enter("fill");
-    await delivery.fill(content);
-  }
+  const { delivery, id, step } = await createWithFiles(prepared);
   return { id, run: prepared.run, delivery, step, files: prepared.files };
 }
 
@@ -102,9 +98,7 @@ async function prepare(context: LaunchContext): Promise<Prepared> {
   return { ...context, image, files, body, run: randomBytes(8).toString("hex") };
 }
 
-interface Created extends Pick<Launched, "delivery" | "id" | "step"> {
-  readonly content: StoreContent;
-}
+type Created = Pick<Launched, "delivery" | "id" | "step">;
 
 const NOTHING: StoreContent = { files: [], owners: [], note: "" };
 
@@ -166,8 +160,17 @@ async function createWith(
   if (options.strict === true) refuseWarnings(delivery.warnings);
   for (const warning of delivery.warnings) options.onWarning?.(warning);
   const owners = await ownersOf(prepared, delivery.probe);
+  const content = contentOf(options, files, owners);
   enter("create");
-  return create(prepared, delivery, contentOf(options, files, owners));
+  enter("fill");
+  // at the same time; waits for both, or what one has made gets lost
+  const [created, filled] = await Promise.allSettled([
+    create(prepared, delivery, content),
+    delivery.fill(content),
+  ]);
+  if (created.status === "rejected") throw created.reason;
+  if (filled.status === "rejected") throw filled.reason;
+  return created.value;
 }
 
 async function create(
@@ -198,7 +201,7 @@ async function create(
       query,
       body: whole,
     });
-    return { id: answer.Id, delivery, content, step };
+    return { id: answer.Id, delivery, step };
   } catch (error) {
     // refused: there is nothing to take back
     if (statusOf(error) !== undefined) cleanup.forget(step);

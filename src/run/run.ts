@@ -56,6 +56,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
 
 async function runDetached(context: LaunchContext, launched: Launched): Promise<RunResult> {
   await start(context, launched);
+  context.enter("running");
   await settle(context, launched);
   return resultOf(launched, 0);
 }

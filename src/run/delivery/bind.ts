@@ -49,7 +49,7 @@ export async function prepareBind(context: DeliveryContext, engine: string): Pro
   const layout = storeLayout(placement);
   const folder = await makePrivateFolder(root, { engine, run: context.run });
   const step = context.cleanup.add(`folder ${folder}`, () => removePrivateFolder(folder));
-  await makeSources(folder, layout);
+  makeSources(folder, layout);
   return new BindDelivery({ context, engine, folder, layout, helper, step, warnings });
 }
 
@@ -86,7 +86,7 @@ class BindDelivery implements Delivery {
   }
 
   async fill(content: StoreContent): Promise<void> {
-    await fillSources(this.#parts.folder, this.layout, content);
+    fillSources(this.#parts.folder, this.layout, content);
   }
 
   assertThere(): void {

@@ -1,11 +1,27 @@
-/** Stores in folders of this machine's memory: written, and one generation put in place of another. */
-import { chmod, chown, link, mkdir, open, readlink, rename, rm, symlink } from "node:fs/promises";
+/**
+ * Stores in folders of this machine's memory: written, and one generation put in place of another.
+ *
+ * The calls are synchronous: none of them waits for a disk, and a promise for each costs several
+ * times the call. So a value is written from its own buffer, without a copy.
+ */
+import {
+  chmodSync,
+  closeSync,
+  fchmodSync,
+  fchownSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeSync,
+} from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { DockerError, errnoOf } from "../../errors.ts";
-import type { Secret } from "../../secret/secret.ts";
-import type { Ids } from "../owner.ts";
 import type { StoreContent } from "./delivery.ts";
 import type { StoreLayout } from "./layout.ts";
 import type { FolderMount } from "./placement.ts";
@@ -21,155 +37,146 @@ const NOTE_MODE = 0o400;
 export const GRACE_MS = 250;
 
 /** Makes what the engine looks for when it creates the container: each source, still empty. */
-export async function makeSources(folder: string, layout: StoreLayout): Promise<void> {
-  for (const { key } of layout.folders) await makeFolder(join(folder, key));
-  await Promise.all(layout.singles.map(({ key }) => createEmpty(join(folder, key))));
+export function makeSources(folder: string, { folders, singles }: StoreLayout): void {
+  for (const { key } of folders) makeFolder(join(folder, key));
+  for (const { key } of singles) closeSync(openSync(join(folder, key), "wx", 0o600));
 }
 
-/** Fills the sources. */
-export async function fillSources(
+/**
+ * Fills the sources.
+ *
+ * @throws {@link DockerError} DELIVERY_FAILED when memory runs out or an owner can't be given
+ */
+export function fillSources(
   folder: string,
-  layout: StoreLayout,
+  { folders, singles }: StoreLayout,
   content: StoreContent,
-): Promise<void> {
-  for (const { key, file } of layout.singles) await fillFile(join(folder, key), content, file);
-  for (const mount of layout.folders) {
-    await makeEntries(join(folder, mount.key), treeOf(mount, "..a"), content);
-  }
+): void {
+  for (const { key, file } of singles) writeValue(join(folder, key), "r+", content, file);
+  for (const mount of folders) makeEntries(join(folder, mount.key), treeOf(mount, "..a"), content);
 }
 
-/** Replaces the content of all mounted folders; each file at one moment. */
+/**
+ * Replaces the content of all mounted folders; each file at one moment.
+ *
+ * @throws {@link DockerError} DELIVERY_FAILED as {@link fillSources}; then nothing has changed
+ */
 export async function replaceSources(
   folder: string,
   layout: StoreLayout,
   content: StoreContent,
 ): Promise<void> {
   const written: Replacement[] = [];
-  // all is written before the first is replaced: where memory runs out, nothing has changed
-  for (const mount of layout.folders) {
-    written.push(await writeGeneration(join(folder, mount.key), mount, content));
+  try {
+    for (const mount of layout.folders) {
+      const replacement = replacementIn(join(folder, mount.key), mount);
+      written.push(replacement);
+      writeGeneration(replacement, content);
+    }
+  } catch (error) {
+    for (const { at, next } of written) remove(join(at, next));
+    throw error;
   }
-  for (const replacement of written) await replace(replacement);
+  for (const replacement of written) replace(replacement);
   await sleep(GRACE_MS);
-  for (const { at, old } of written) {
-    if (old !== "") await rm(join(at, old), { recursive: true, force: true });
-  }
+  for (const { at, old } of written) if (old !== "") remove(join(at, old));
 }
 
 interface Replacement {
   readonly at: string;
   readonly mount: FolderMount;
-  readonly next: string;
+  readonly next: ReturnType<typeof nextGeneration>;
+  /** Empty when there was none. */
   readonly old: string;
 }
 
-async function writeGeneration(
-  at: string,
-  mount: FolderMount,
-  content: StoreContent,
-): Promise<Replacement> {
-  const old = await readlink(join(at, DATA)).catch(() => "");
-  const next = nextGeneration(old);
-  // what an interrupted call may have left
-  await rm(join(at, next), { recursive: true, force: true });
+function replacementIn(at: string, mount: FolderMount): Replacement {
+  let old = "";
   try {
-    await makeEntries(at, generationOf(mount, next), content);
-  } catch (error) {
-    await rm(join(at, next), { recursive: true, force: true });
-    throw error;
+    old = readlinkSync(join(at, DATA));
+  } catch {
+    // taken back before
   }
-  return { at, mount, next, old };
+  return { at, mount, next: nextGeneration(old), old };
 }
 
-async function replace({ at, mount, next }: Replacement): Promise<void> {
+function writeGeneration({ at, mount, next }: Replacement, content: StoreContent): void {
+  // what an interrupted call may have left
+  remove(join(at, next));
+  makeEntries(at, generationOf(mount, next), content);
+}
+
+function replace({ at, mount, next }: Replacement): void {
   const fresh = join(at, `${DATA}.new`);
-  await rm(fresh, { force: true });
-  await symlink(next, fresh);
-  await rename(fresh, join(at, DATA));
+  remove(fresh);
+  symlinkSync(next, fresh);
+  renameSync(fresh, join(at, DATA));
   for (const { path } of mount.files) {
-    await link(join(at, next, path), fresh);
-    await rename(fresh, join(at, path));
+    linkSync(join(at, next, path), fresh);
+    renameSync(fresh, join(at, path));
   }
 }
 
-async function makeEntries(
-  at: string,
-  entries: readonly TreeEntry[],
-  content: StoreContent,
-): Promise<void> {
+function makeEntries(at: string, entries: readonly TreeEntry[], content: StoreContent): void {
   for (const entry of entries) {
     const path = join(at, entry.path);
     switch (entry.kind) {
       case "folder":
-        await makeFolder(path);
+        makeFolder(path);
         break;
       case "link":
-        await symlink(entry.target, path);
+        symlinkSync(entry.target, path);
         break;
       case "name":
-        await link(join(at, entry.target), path);
+        linkSync(join(at, entry.target), path);
         break;
       case "note":
-        await writeNote(path, content.note);
+        writeNote(path, content.note);
         break;
       case "file":
-        await createEmpty(path);
-        await fillFile(path, content, entry.file);
+        writeValue(path, "wx", content, entry.file);
         break;
     }
   }
 }
 
 /** The mode by a call of its own: mkdir's is cut by the umask. */
-async function makeFolder(path: string): Promise<void> {
-  await mkdir(path);
-  await chmod(path, FOLDER_MODE);
+function makeFolder(path: string): void {
+  mkdirSync(path);
+  chmodSync(path, FOLDER_MODE);
 }
 
-async function createEmpty(path: string): Promise<void> {
-  const handle = await open(path, "wx", 0o600);
-  await handle.close();
-}
-
-async function writeNote(path: string, text: string): Promise<void> {
-  const handle = await open(path, "wx", NOTE_MODE);
+function writeNote(path: string, text: string): void {
+  const descriptor = openSync(path, "wx", NOTE_MODE);
   try {
-    await handle.writeFile(text);
+    writeAll(descriptor, Buffer.from(text));
   } finally {
-    await handle.close();
+    closeSync(descriptor);
   }
 }
 
-async function fillFile(path: string, content: StoreContent, index: number): Promise<void> {
+function writeValue(path: string, flags: "r+" | "wx", content: StoreContent, index: number): void {
   const file = content.files[index];
   const ids = content.owners[index];
   if (file === undefined || ids === undefined) throw new Error("a file has no owner");
+  const descriptor = openSync(path, flags, 0o600);
   try {
-    await writeValue(path, file.value);
-    await giveTo(path, ids, file.mode);
+    file.value.use((bytes) => writeAll(descriptor, bytes));
+    // the owner first: chown clears bits of the mode, and until then nobody else may read
+    fchownSync(descriptor, ids.uid, ids.gid);
+    fchmodSync(descriptor, file.mode);
   } catch (error) {
-    throw new DockerError(
-      "DELIVERY_FAILED",
-      `${file.name} can't be put into this machine's memory (${errnoOf(error) || "unknown"})`,
-      { hint: "use --delivery volume" },
-    );
-  }
-}
-
-async function writeValue(path: string, value: Secret): Promise<void> {
-  // a copy, because the write ends after the Secret's accessor has returned
-  const bytes = value.use((plain) => Buffer.alloc(plain.length, plain));
-  const handle = await open(path, "r+");
-  try {
-    await handle.writeFile(bytes);
+    const fact = `${file.name} can't be put into this machine's memory (${errnoOf(error)})`;
+    throw new DockerError("DELIVERY_FAILED", fact, { hint: "use --delivery volume" });
   } finally {
-    bytes.fill(0);
-    await handle.close();
+    closeSync(descriptor);
   }
 }
 
-/** The owner first: chown clears bits of the mode, and until then nobody else may read. */
-async function giveTo(path: string, { uid, gid }: Ids, mode: number): Promise<void> {
-  await chown(path, uid, gid);
-  await chmod(path, mode);
+function writeAll(descriptor: number, bytes: Buffer): void {
+  for (let at = 0; at < bytes.length;) at += writeSync(descriptor, bytes, at);
+}
+
+function remove(path: string): void {
+  rmSync(path, { recursive: true, force: true });
 }

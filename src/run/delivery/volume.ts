@@ -71,7 +71,8 @@ async function prepareOn(
   const steps: CleanupStep[] = [];
   for (const volume of volumes) steps.push(await createVolume(context, volume, filesystem));
   const [writer, holder] = await createTwoHelpers(context, helperMounts(volumes));
-  // the first to mount the volumes, and its answers carry the engine's reason
+  // the first to mount the volumes, and its answers carry the engine's reason; one after the other,
+  // since looking at the image mounts them too
   await proveMemory(context, writer.id, volumes);
   const survey = { engine, probe: writer.id, mounts, listsAll: whole !== null };
   const facts = await surveyFolders(files, survey);
