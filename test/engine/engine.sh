@@ -20,6 +20,7 @@
 #
 # Environment: SEALMOUNT_ENGINE_SUITE    default of --suite
 #              SEALMOUNT_ENGINE_STORE    "containerd": containerd's image store (trixie and later)
+#              SEALMOUNT_ENGINE_APART    "1": an engine with mounts of its own, as on another machine
 #              SEALMOUNT_ENGINE_CACHE    packages and data (~/.cache/sealmount-engine)
 #              SEALMOUNT_ENGINE_RUN      sockets, pid files, logs (/run/sealmount-engine)
 #              SEALMOUNT_ENGINE_TOOLS    suite of the client, buildx and compose
@@ -70,7 +71,8 @@ case $suite in
 esac
 tools=${SEALMOUNT_ENGINE_TOOLS:-$tools}
 store=${SEALMOUNT_ENGINE_STORE:-}
-id=$suite${store:+-$store} # one daemon and one data folder per suite and image store
+apart=${SEALMOUNT_ENGINE_APART:+-apart}
+id=$suite${store:+-$store}$apart # one daemon and one data folder per suite, image store and kind
 socket=$RUN/$id.sock
 
 # ------------------------------------------------------------------ does an engine answer?
@@ -253,6 +255,13 @@ make_path() {
   ln -sf "$CACHE/host-$(host_codename)/usr/sbin/runc" "$RUN/$id.bin/runc"
   ln -sf "$CACHE/host-$(host_codename)/usr/bin/tini-static" "$RUN/$id.bin/docker-init"
 }
+# The daemon's own view: files in this machine's memory are not to be found there, as on another machine.
+own_mounts() { # COMMAND...
+  # shellcheck disable=SC2016 # for the inner shell
+  [ -z "$apart" ] || set -- unshare --mount --propagation private \
+    sh -c 'mount -t tmpfs tmpfs /dev/shm && exec "$@"' sh "$@"
+  setsid -f "$@"
+}
 # A lock of whoever calls this script must not live on in the daemon.
 close_inherited() {
   local fd
@@ -276,7 +285,7 @@ start() {
     close_inherited
     cd / # git and others of the daemon fail in a folder that is gone
     PATH=$RUN/$id.bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
-      setsid -f dockerd --config-file "$RUN/$id.json" --host "unix://$socket" --group "$(id -gn)" \
+      own_mounts dockerd --config-file "$RUN/$id.json" --host "unix://$socket" --group "$(id -gn)" \
       --pidfile "$RUN/$id.pid" --data-root "$CACHE/data-$id" --exec-root "$RUN/$id.exec" \
       --containerd-namespace "sealmount-$id" --containerd-plugins-namespace "sealmount-$id-plugins" \
       --bridge "smeng$n" --default-address-pool "base=172.31.$((n * 16 + 8)).0/21,size=26" \

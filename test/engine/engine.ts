@@ -33,16 +33,15 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
  * Finds or starts the engine of a variant: a Debian suite, `-containerd` after it for containerd's
- * image store, or `found` for whatever engine the machine has (and a private one if it has none).
+ * image store, `-apart` after that for mounts of its own, or `found` for whatever engine the machine
+ * has (and a private one if it has none).
  *
  * @throws Error with the script's last words when the engine can't be had
  */
 export async function startEngine(variant: string): Promise<TestEngine> {
-  const [suite = "", store = ""] = variant.split("-");
+  const { suite, env } = settingsOf(variant);
   const args = variant === "found" ? [] : ["--suite", suite, "--private"];
-  const printed = await runScript("engine.sh", ["up", ...args], {
-    SEALMOUNT_ENGINE_STORE: store,
-  });
+  const printed = await runScript("engine.sh", ["up", ...args], env);
   const bin = printed.get("SEALMOUNT_ENGINE_BIN");
   return {
     variant,
@@ -56,8 +55,25 @@ export async function startEngine(variant: string): Promise<TestEngine> {
 
 /** Stops an engine of our own and starts it again; returns when it answers. */
 export async function restartEngine({ variant }: TestEngine): Promise<void> {
-  const [suite = "", store = ""] = variant.split("-");
-  await runScript("engine.sh", ["restart", "--suite", suite], { SEALMOUNT_ENGINE_STORE: store });
+  const { suite, env } = settingsOf(variant);
+  await runScript("engine.sh", ["restart", "--suite", suite], env);
+}
+
+/** Stops an engine of our own. */
+export async function stopEngine({ variant }: TestEngine): Promise<void> {
+  const { suite, env } = settingsOf(variant);
+  await runScript("engine.sh", ["down", "--suite", suite], env);
+}
+
+function settingsOf(variant: string): { readonly suite: string; readonly env: Environment } {
+  const [suite = "", ...kinds] = variant.split("-");
+  return {
+    suite,
+    env: {
+      SEALMOUNT_ENGINE_STORE: kinds.includes("containerd") ? "containerd" : "",
+      SEALMOUNT_ENGINE_APART: kinds.includes("apart") ? "1" : "",
+    },
+  };
 }
 
 /** Makes the local base images: `busybox` (busybox:local), `node` (node:24-slim), `frontend`. */
