@@ -2,7 +2,7 @@ import type { CommandSpec, OptionSpec } from "./spec.ts";
 import { splitPlainWords } from "./split-plain.ts";
 import type { Mistake, Split } from "./split-words.ts";
 import { commandWithOperand, type UsageProblem, valueAsArgument } from "./usage.ts";
-import type { Parsed } from "./values.ts";
+import { isBoolean, type Parsed } from "./values.ts";
 
 /** Options and operands of one call, or what is wrong with it. */
 export type ParseResult = Split | { readonly problem: UsageProblem };
@@ -48,7 +48,22 @@ async function splitAny(
   const plain = splitPlainWords(options, words, stopAtOperand);
   if (plain !== null) return plain;
   const { splitWords } = await import("./split-words.ts");
-  return splitWords(options, words, stopAtOperand);
+  return splitWords(options, withoutBooleans(options, words), stopAtOperand);
+}
+
+/** Commander does not know `--rm=true`: it would find a mistake where there is none. */
+function withoutBooleans(
+  options: readonly OptionSpec[],
+  words: readonly string[],
+): readonly string[] {
+  const switches = new Set(
+    options.flatMap(({ long, value }) => (value === undefined ? [`--${long}`] : [])),
+  );
+  return words.map((word) => {
+    const at = word.indexOf("=");
+    const isPlain = switches.has(word.slice(0, Math.max(at, 0))) && isBoolean(word.slice(at + 1));
+    return isPlain ? word.slice(0, at) : word;
+  });
 }
 
 /** A mistake in our words. Only names that we know ourselves are repeated. */
@@ -68,7 +83,7 @@ function problemOf(
   return {
     code: "USAGE_UNKNOWN",
     message: `sealmount ${spec.name} has no such option${name}`,
-    hint,
+    hint: [hint, spec.elsewhere].filter((part) => part !== undefined).join("; "),
     guess: {
       typed,
       known: options.filter(({ hidden }) => hidden !== true).map(({ long }) => `--${long}`),

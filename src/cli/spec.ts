@@ -82,5 +82,7 @@ export interface CommandSpec {
   readonly stopAtOperand?: true;
   /** A word too many may be a value that somebody typed: refuse it without an echo. */
   readonly takesSecret?: true;
+  /** Added to the hint for an unknown option: who may know it. */
+  readonly elsewhere?: string;
   readonly load: () => Promise<CommandModule>;
 }

@@ -1,12 +1,14 @@
 import type { OptionSpec } from "./spec.ts";
 import type { Split } from "./split-words.ts";
+import { isBoolean } from "./values.ts";
 
 /**
- * Splits the words of a call that is written plainly: known options, each value in a word of its own,
- * or after `=` of a long one. Loading commander costs half as much as starting Node, so it is left to
- * the calls that need it: mistakes, short options in one word, everything unusual.
+ * Splits the words of a call without a mistake, as docker's own client does: a value in a word of its
+ * own, after `=`, or right after a short option's letter; letters of switches in one word; switches
+ * with `=true` and `=false`. Loading commander costs half as much as starting Node, so it is left to
+ * find out what a mistake is.
  *
- * @returns null for a call that is not plain; otherwise exactly what commander would give
+ * @returns null for a call with a mistake
  */
 export function splitPlainWords(
   options: readonly OptionSpec[],
@@ -26,9 +28,9 @@ export function splitPlainWords(
     const word = words[at] ?? "";
     if (word === "--") return { parsed, operands: [...operands, ...words.slice(at + 1)] };
     if (word.length > 1 && word.startsWith("-")) {
-      const found = readOption(known, word, words[at + 1]);
+      const found = readWord(known, word, words[at + 1]);
       if (found === null) return null;
-      parsed[found.long] = append(parsed[found.long], found.value);
+      for (const { long, value } of found.options) parsed[long] = append(parsed[long], value);
       at += found.words;
     } else {
       if (stopAtOperand) return { parsed, operands: words.slice(at) };
@@ -39,27 +41,60 @@ export function splitPlainWords(
   return { parsed, operands };
 }
 
-interface PlainOption {
-  readonly long: string;
-  /** Undefined for a switch. */
-  readonly value?: string;
+/** The options that one word holds, with the word after it where that is a value. */
+interface Found {
+  readonly options: readonly PlainOption[];
   /** How many words it takes. */
   readonly words: 1 | 2;
 }
 
-function readOption(
-  known: ReadonlyMap<string, OptionSpec>,
-  word: string,
-  next: string | undefined,
-): PlainOption | null {
-  // what follows a short option's letter is its value, `=` included
-  const [name = "", ...rest] = word.startsWith("--") ? word.split("=") : [word];
-  const option = known.get(name);
+interface PlainOption {
+  readonly long: string;
+  /** Undefined for a switch without one. */
+  readonly value?: string;
+}
+
+type Known = ReadonlyMap<string, OptionSpec>;
+
+function readWord(known: Known, word: string, next: string | undefined): Found | null {
+  return word.startsWith("--") ? readLong(known, word, next) : readShort(known, word, next);
+}
+
+function readLong(known: Known, word: string, next: string | undefined): Found | null {
+  const at = word.indexOf("=");
+  const option = known.get(at < 0 ? word : word.slice(0, at));
   if (option === undefined) return null;
   const { long } = option;
-  if (option.value === undefined) return rest.length > 0 ? null : { long, words: 1 };
-  if (rest.length > 0) return { long, value: rest.join("="), words: 1 };
-  return next === undefined ? null : { long, value: next, words: 2 };
+  const value = at < 0 ? undefined : word.slice(at + 1);
+  if (option.value === undefined) return readSwitch(long, value);
+  if (value !== undefined) return { options: [{ long, value }], words: 1 };
+  return next === undefined ? null : { options: [{ long, value: next }], words: 2 };
+}
+
+function readSwitch(long: string, value: string | undefined): Found | null {
+  if (value === undefined) return { options: [{ long }], words: 1 };
+  return isBoolean(value) ? { options: [{ long, value }], words: 1 } : null;
+}
+
+/** `-it`, `-p80:80`, `-p=80:80`, `-itv /a:/b`. */
+function readShort(known: Known, word: string, next: string | undefined): Found | null {
+  const options: PlainOption[] = [];
+  for (let at = 1; at < word.length; at++) {
+    const option = known.get(`-${word[at]}`);
+    if (option === undefined) return null;
+    const { long } = option;
+    const rest = word.slice(at + 1).replace(/^=/, "");
+    const isLast = at + 1 === word.length;
+    if (option.value !== undefined) {
+      if (isLast && next === undefined) return null;
+      return {
+        options: [...options, { long, value: isLast ? (next ?? "") : rest }],
+        words: isLast ? 2 : 1,
+      };
+    }
+    options.push({ long });
+  }
+  return { options, words: 1 };
 }
 
 function append(

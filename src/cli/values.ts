@@ -1,8 +1,16 @@
 import type { Env } from "./host.ts";
 import type { OptionSpec } from "./spec.ts";
 
-/** What the parser found, by long name: `true` for a switch, a text, or a list of texts. */
+/** What the parser found, by long name: `true` for a switch, or a list of texts. */
 export type Parsed = Readonly<Record<string, true | readonly string[]>>;
+
+const TRUE = /^(?:1|t|true)$/i;
+const FALSE = /^(?:0|f|false)$/i;
+
+/** What docker's client takes after the `=` of a switch. */
+export function isBoolean(text: string): boolean {
+  return TRUE.test(text) || FALSE.test(text);
+}
 
 /**
  * The options of one call. A variable stands in for an option that was not given; an empty
@@ -21,7 +29,10 @@ export class Values {
 
   /** Whether a switch is on. */
   flag(long: string): boolean {
-    return this.#parsed[long] === true || this.#fromEnv(long) !== undefined;
+    const found = this.#parsed[long];
+    // `--rm=false` says more than a variable
+    if (Array.isArray(found)) return TRUE.test(String(found.at(-1)));
+    return found === true || this.#fromEnv(long) !== undefined;
   }
 
   /** The value of an option; the last one when it was given twice. */

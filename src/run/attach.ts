@@ -5,6 +5,7 @@ import { pipeline } from "node:stream/promises";
 
 import { demux } from "../docker/demux.ts";
 import type { Engine } from "../docker/engine.ts";
+import { streamsOf } from "./create-body.ts";
 import type { ContainerOptions, RunIo, Terminal } from "./options.ts";
 
 /** A connection to a container's streams, made before it starts so that no byte is missed. */
@@ -27,8 +28,12 @@ export interface AttachContext {
 
 export async function attach(context: AttachContext): Promise<Attachment> {
   const { engine, id, io, container } = context;
-  const stdin = container.interactive === true;
-  const stream = await engine.attachContainer(id, { stdin, stdout: true, stderr: true });
+  const streams = streamsOf(container);
+  const { detachKeys } = container;
+  const stream = await engine.attachContainer(id, {
+    ...streams,
+    ...(detachKeys === undefined || detachKeys === "" ? {} : { detachKeys }),
+  });
   // a terminal has one stream and no frames
   const sink = container.tty === true ? passTo(io.stdout) : demux(io);
   const ended = pipeline(stream, sink);
@@ -41,7 +46,7 @@ export async function attach(context: AttachContext): Promise<Attachment> {
       if (container.tty === true && io.terminal !== undefined) {
         undo.push(...useTerminal(context, io.terminal));
       }
-      if (stdin && io.stdin !== undefined) undo.push(feed(io.stdin, stream));
+      if (streams.stdin && io.stdin !== undefined) undo.push(feed(io.stdin, stream));
     },
     stop() {
       for (const step of undo.splice(0).toReversed()) step();
@@ -50,7 +55,15 @@ export async function attach(context: AttachContext): Promise<Attachment> {
 }
 
 /**
- * Passes signals on to the container, unless `--sig-proxy=false`. Those that come before it runs
+ * Not with `--sig-proxy=false`, and not with a terminal, whose keys reach the program anyway: a
+ * window that is closed must not end what runs in it.
+ */
+export function passesSignals({ sigProxy, tty }: ContainerOptions): boolean {
+  return sigProxy !== false && tty !== true;
+}
+
+/**
+ * Passes signals on to the container where {@link passesSignals}. Those that come before it runs
  * are kept, then sent.
  *
  * @returns `begin` once it runs, `stop` at the end
@@ -65,7 +78,7 @@ export function proxySignals({ engine, id, io, container }: AttachContext): {
     // the container may have ended meanwhile: then nobody is left to tell
     engine.killContainer(id, signal).catch(() => undefined);
   };
-  const listen = container.sigProxy === false ? undefined : io.onSignal;
+  const listen = passesSignals(container) ? io.onSignal : undefined;
   const stop = listen?.((signal) => {
     if (running) send(signal);
     else early.push(signal);
@@ -87,7 +100,7 @@ function useTerminal({ engine, id, container }: AttachContext, terminal: Termina
   };
   resize();
   const undo = [terminal.onResize(resize)];
-  if (container.interactive === true) {
+  if (streamsOf(container).stdin) {
     terminal.setRawMode(true);
     undo.push(() => terminal.setRawMode(false));
   }

@@ -1,34 +1,20 @@
 /** From docker's options to the body of `POST /containers/create`: pure, table-tested. */
+import { compareApi } from "../docker/version.ts";
 import { UsageError } from "../errors.ts";
-import { parseBytes, parseCpus, parseRestart, parseUlimit, restarts } from "./flags/limits.ts";
-import type { RestartPolicy, Ulimit } from "./flags/limits.ts";
+import type { ContainerOptions } from "./container-options.ts";
+import { parseRestart, restarts } from "./flags/limits.ts";
 import { mountTargets, parseMount, parseTmpfs, parseVolumes } from "./flags/mounts.ts";
-import type { Mount } from "./flags/mounts.ts";
+import { checkMac } from "./flags/networks.ts";
+import { parseInteger } from "./flags/numbers.ts";
 import { parsePorts } from "./flags/ports.ts";
-import type { PortBinding } from "./flags/ports.ts";
-import { parseAddHost, parseLabels, parseSecurityOpt } from "./flags/words.ts";
-import type { ContainerOptions } from "./options.ts";
-
-/** The part of HostConfig that `run` sets. */
-export interface HostConfig {
-  readonly AutoRemove?: boolean;
-  readonly Binds?: readonly string[];
-  readonly Mounts?: readonly Mount[];
-  readonly Tmpfs?: Readonly<Record<string, string>>;
-  readonly PortBindings?: Readonly<Record<string, readonly PortBinding[]>>;
-  readonly PublishAllPorts?: boolean;
-  readonly NetworkMode?: string;
-  readonly ExtraHosts?: readonly string[];
-  readonly RestartPolicy?: RestartPolicy;
-  readonly ReadonlyRootfs?: boolean;
-  readonly CapAdd?: readonly string[];
-  readonly CapDrop?: readonly string[];
-  readonly SecurityOpt?: readonly string[];
-  readonly Init?: boolean;
-  readonly Ulimits?: readonly Ulimit[];
-  readonly Memory?: number;
-  readonly NanoCpus?: number;
-}
+import { checkDetachKeys, parseAttach, parseLabels } from "./flags/words.ts";
+import { healthcheckOf } from "./health.ts";
+import type { Healthcheck } from "./health.ts";
+import { hostConfigOf } from "./host-config.ts";
+import type { HostConfig, HostContext } from "./host-config.ts";
+import { networkingOf } from "./networking.ts";
+import type { Endpoint } from "./networking.ts";
+import { given, present } from "./present.ts";
 
 /** The body of a create request. `Env` holds values: never print it whole. */
 export interface CreateBody {
@@ -37,12 +23,17 @@ export interface CreateBody {
   readonly Entrypoint?: readonly string[];
   readonly Env?: readonly string[];
   readonly Hostname?: string;
+  readonly Domainname?: string;
+  readonly MacAddress?: string;
   readonly User?: string;
   readonly WorkingDir?: string;
   readonly Labels?: Readonly<Record<string, string>>;
   readonly ExposedPorts?: Readonly<Record<string, Record<string, never>>>;
   readonly Volumes?: Readonly<Record<string, Record<string, never>>>;
+  readonly Healthcheck?: Healthcheck;
   readonly StopSignal?: string;
+  /** Seconds. */
+  readonly StopTimeout?: number;
   readonly Tty?: boolean;
   readonly OpenStdin?: boolean;
   readonly StdinOnce?: boolean;
@@ -50,16 +41,19 @@ export interface CreateBody {
   readonly AttachStdout?: boolean;
   readonly AttachStderr?: boolean;
   readonly HostConfig: HostConfig;
+  readonly NetworkingConfig?: { readonly EndpointsConfig: Readonly<Record<string, Endpoint>> };
 }
 
 /** What the options alone do not say. */
-export interface BodyContext {
+export interface BodyContext extends HostContext {
   readonly image: string;
   readonly command: readonly string[];
-  readonly cwd: string;
-  /** Contents of seccomp profiles by the path that the option names. */
-  readonly profiles?: ReadonlyMap<string, string>;
+  /** Agreed on with the engine; when left out, the newest. */
+  readonly api?: string | undefined;
 }
+
+/** First version with a MAC address for each network. */
+const MAC_PER_NETWORK = "1.44";
 
 /**
  * Builds the body without environment and secrets; both are added where it is sent.
@@ -69,35 +63,32 @@ export interface BodyContext {
  */
 export function toCreateBody(options: ContainerOptions, context: BodyContext): CreateBody {
   refuseConflicts(options);
-  const ports = parsePorts(options.publish ?? []);
-  const volumes = parseVolumes(options.volume ?? [], context.cwd);
-  const hostConfig = present<HostConfig>({
-    ...limitsOf(options),
-    ...securityOf(options, context.profiles ?? new Map<string, string>()),
-    AutoRemove: options.rm,
-    Binds: volumes.Binds,
-    Mounts: (options.mount ?? []).map((spec) => parseMount(spec, context.cwd)),
-    Tmpfs: parseTmpfs(options.tmpfs ?? []),
-    PortBindings: ports.PortBindings,
-    PublishAllPorts: options.publishAll,
-    NetworkMode: networkOf(options.network),
-    ExtraHosts: (options.addHost ?? []).map(parseAddHost),
-    Init: options.init,
-  });
+  given(options.detachKeys, checkDetachKeys);
+  // an old engine knows one address, which is the container's own
+  const isOld = compareApi(context.api ?? MAC_PER_NETWORK, MAC_PER_NETWORK) < 0;
+  const networked = isOld ? { ...options, macAddress: undefined } : options;
+  const { endpoints } = networkingOf(networked);
   const body = present<Omit<CreateBody, "HostConfig">>({
     Image: context.image,
     Cmd: context.command,
-    Entrypoint: options.entrypoint === undefined ? undefined : [options.entrypoint],
+    Entrypoint: given(options.entrypoint, (program) => [program]),
     Hostname: options.hostname,
+    Domainname: options.domainname,
+    MacAddress: isOld
+      ? given(options.macAddress, (mac) => checkMac(mac, "mac-address"))
+      : undefined,
     User: options.user,
     WorkingDir: options.workdir,
     Labels: parseLabels(options.label ?? []),
-    ExposedPorts: ports.ExposedPorts,
-    Volumes: volumes.Volumes,
+    ExposedPorts: parsePorts(options.publish ?? [], options.expose).ExposedPorts,
+    Volumes: parseVolumes(options.volume ?? [], context.cwd).Volumes,
+    Healthcheck: healthcheckOf(options),
     StopSignal: options.stopSignal,
-    ...streamsOf(options),
+    StopTimeout: given(options.stopTimeout, (seconds) => parseInteger(seconds, "stop-timeout")),
+    NetworkingConfig: present({ EndpointsConfig: endpoints }),
+    ...streamFields(options),
   });
-  return { ...body, HostConfig: hostConfig };
+  return { ...body, HostConfig: hostConfigOf(networked, context) };
 }
 
 /** Targets that the user's own mounts take. */
@@ -109,64 +100,42 @@ export function targetsOf(options: ContainerOptions, cwd: string): string[] {
   });
 }
 
-function streamsOf(options: ContainerOptions): Partial<CreateBody> {
+/** Which of the program's streams the client is attached to. */
+export interface Streams {
+  readonly stdin: boolean;
+  readonly stdout: boolean;
+  readonly stderr: boolean;
+}
+
+/** `--attach`, else both outputs; input as well with `--interactive`; none when detached. */
+export function streamsOf(options: ContainerOptions): Streams {
+  const named = parseAttach(options.attach ?? []);
   const attached = options.detach !== true;
-  const stdin = options.interactive === true;
+  const outputs = named.size === 0;
   return {
-    Tty: options.tty === true,
-    OpenStdin: stdin,
-    StdinOnce: stdin && attached,
-    AttachStdin: stdin && attached,
-    AttachStdout: attached,
-    AttachStderr: attached,
+    stdin: attached && (options.interactive === true || named.has("stdin")),
+    stdout: attached && (outputs || named.has("stdout")),
+    stderr: attached && (outputs || named.has("stderr")),
   };
 }
 
-function limitsOf(options: ContainerOptions): Partial<HostConfig> {
-  return present<Partial<HostConfig>>({
-    RestartPolicy: options.restart === undefined ? undefined : parseRestart(options.restart),
-    Ulimits: (options.ulimit ?? []).map(parseUlimit),
-    Memory: options.memory === undefined ? undefined : parseBytes(options.memory, "memory"),
-    NanoCpus: options.cpus === undefined ? undefined : parseCpus(options.cpus),
-  });
-}
-
-function securityOf(
-  options: ContainerOptions,
-  profiles: ReadonlyMap<string, string>,
-): Partial<HostConfig> {
-  return present<Partial<HostConfig>>({
-    ReadonlyRootfs: options.readOnly,
-    CapAdd: options.capAdd,
-    CapDrop: options.capDrop,
-    SecurityOpt: (options.securityOpt ?? []).map((text) => parseSecurityOpt(text, profiles)),
-  });
-}
-
-function networkOf(network: string | undefined): string | undefined {
-  if (network?.includes("=") === true) {
-    throw new UsageError("USAGE", "--network takes a name, not name=…,alias=…");
-  }
-  return network;
+function streamFields(options: ContainerOptions): Partial<CreateBody> {
+  const { stdin, stdout, stderr } = streamsOf(options);
+  return {
+    Tty: options.tty === true,
+    OpenStdin: options.interactive === true,
+    StdinOnce: options.interactive === true && stdin,
+    AttachStdin: stdin,
+    AttachStdout: stdout,
+    AttachStderr: stderr,
+  };
 }
 
 function refuseConflicts(options: ContainerOptions): void {
-  const policy = options.restart === undefined ? undefined : parseRestart(options.restart);
-  if (options.rm === true && restarts(policy)) {
+  if (options.rm === true && restarts(given(options.restart, parseRestart))) {
     throw new UsageError("USAGE_CONFLICT", "--rm and --restart exclude each other");
   }
-}
-
-type Loose<T> = { readonly [K in keyof T]: T[K] | undefined };
-
-/** Leaves out what was not asked for: the engine's own defaults stay in force. */
-function present<T extends object>(fields: Loose<T>): T {
-  const kept = Object.entries(fields).filter(([, value]) => value !== undefined && !isEmpty(value));
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- only optional fields are left out
-  return Object.fromEntries(kept) as T;
-}
-
-function isEmpty(value: unknown): boolean {
-  if (typeof value !== "object" || value === null) return false;
-  return Object.keys(value).length === 0;
+  if (options.detach === true && (options.attach ?? []).length > 0) {
+    throw new UsageError("USAGE_CONFLICT", "--attach and --detach exclude each other");
+  }
 }

@@ -6,6 +6,7 @@ import { statusOf } from "../docker/errors.ts";
 import { LABEL_ROLE, LABEL_RUN, labelsOf } from "../docker/labels.ts";
 import type { ImageInspect } from "../docker/types.ts";
 import { DockerError, PolicyError } from "../errors.ts";
+import type { CidFile } from "./cid-file.ts";
 import type { Cleanup, CleanupStep } from "./cleanup.ts";
 import { targetsOf, toCreateBody } from "./create-body.ts";
 import type { CreateBody } from "./create-body.ts";
@@ -23,7 +24,6 @@ import { refuseVolume } from "./delivery/life.ts";
 import { prepareVolume } from "./delivery/volume.ts";
 import { environmentOf } from "./environment.ts";
 import { DEFAULT_FOLDER } from "./file-target.ts";
-import { readProfiles } from "./inputs.ts";
 import { contentOf, labelsFor } from "./live/describe.ts";
 import type { Phase, RunEntry, RunOptions } from "./options.ts";
 import { IMAGE_USER, resolveOwner } from "./owner.ts";
@@ -51,6 +51,9 @@ export interface Launched {
 export interface LaunchContext {
   readonly options: RunOptions;
   readonly plan: RunPlan;
+  /** Contents of seccomp profiles by path. */
+  readonly profiles: ReadonlyMap<string, string>;
+  readonly cidFile: CidFile | undefined;
   readonly cleanup: Cleanup;
   /** Announces a phase and stops here when the run was aborted. */
   readonly enter: (phase: Phase) => void;
@@ -87,15 +90,21 @@ async function prepare(context: LaunchContext): Promise<Prepared> {
     });
   }
   const files = resolveFiles(plan, image.Config?.WorkingDir, options.cwd);
-  const profiles = await readProfiles(plan.container, options.cwd);
-  const { command } = plan;
-  const body = toCreateBody(plan.container, {
-    image: plan.image,
+  const body = bodyOf(context);
+  return { ...context, image, files, body, run: randomBytes(8).toString("hex") };
+}
+
+function bodyOf({ options, plan, profiles }: LaunchContext): CreateBody {
+  const { image, command, container } = plan;
+  const size = container.tty === true ? options.io.terminal?.size() : undefined;
+  return toCreateBody(container, {
+    image,
     command,
     cwd: options.cwd,
     profiles,
+    api: options.engine.version.api,
+    consoleSize: size === undefined ? undefined : [size.rows, size.columns],
   });
-  return { ...context, image, files, body, run: randomBytes(8).toString("hex") };
 }
 
 type Created = Pick<Launched, "delivery" | "id" | "step">;
@@ -178,7 +187,7 @@ async function create(
   delivery: Delivery | undefined,
   content: StoreContent,
 ): Promise<Created> {
-  const { options, plan, body, run, cleanup } = prepared;
+  const { options, plan, body, run, cleanup, cidFile } = prepared;
   // found by label, not by id: a request whose answer got lost may have made the container
   const step = cleanup.add("the container", () => removeApps(options.engine, run));
   const query = { name: plan.container.name, platform: plan.container.platform };
@@ -201,6 +210,7 @@ async function create(
       query,
       body: whole,
     });
+    await cidFile?.write(answer.Id);
     return { id: answer.Id, delivery, step };
   } catch (error) {
     // refused: there is nothing to take back

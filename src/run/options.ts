@@ -4,50 +4,12 @@ import type { DeliveryKind } from "../docker/delivery-choice.ts";
 import type { Secret } from "../secret/secret.ts";
 import type { DigestKey } from "./live/digest-key.ts";
 import type { LaunchIdentity } from "./live/spec.ts";
+import type { ContainerOptions } from "./container-options.ts";
+
+export type { ContainerOptions } from "./container-options.ts";
 
 /** Environment of the client, as it comes in from the command line. */
 export type Env = Readonly<Record<string, string | undefined>>;
-
-/**
- * Options of `docker run` with docker's own names and meaning. Strings are in docker's own syntax
- * (`8080:80`, `512m`, `nofile=1024:2048`) and checked before anything happens.
- */
-export interface ContainerOptions {
-  readonly detach?: boolean | undefined;
-  readonly rm?: boolean | undefined;
-  readonly interactive?: boolean | undefined;
-  readonly tty?: boolean | undefined;
-  readonly name?: string | undefined;
-  readonly publish?: readonly string[] | undefined;
-  readonly publishAll?: boolean | undefined;
-  readonly volume?: readonly string[] | undefined;
-  readonly mount?: readonly string[] | undefined;
-  readonly tmpfs?: readonly string[] | undefined;
-  readonly env?: readonly string[] | undefined;
-  readonly envFile?: readonly string[] | undefined;
-  readonly workdir?: string | undefined;
-  readonly user?: string | undefined;
-  readonly network?: string | undefined;
-  readonly hostname?: string | undefined;
-  readonly addHost?: readonly string[] | undefined;
-  readonly restart?: string | undefined;
-  readonly entrypoint?: string | undefined;
-  readonly label?: readonly string[] | undefined;
-  readonly readOnly?: boolean | undefined;
-  readonly capAdd?: readonly string[] | undefined;
-  readonly capDrop?: readonly string[] | undefined;
-  readonly securityOpt?: readonly string[] | undefined;
-  readonly init?: boolean | undefined;
-  readonly platform?: string | undefined;
-  /** Images are never pulled here: both values give IMAGE_MISSING for an image that is not there. */
-  readonly pull?: "never" | "missing" | undefined;
-  readonly stopSignal?: string | undefined;
-  readonly ulimit?: readonly string[] | undefined;
-  readonly memory?: string | undefined;
-  readonly cpus?: string | undefined;
-  /** Pass signals on to the program; on by default. */
-  readonly sigProxy?: boolean | undefined;
-}
 
 /** An entry by name: enough for a plan. */
 export interface PlanEntry {

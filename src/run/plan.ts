@@ -179,6 +179,8 @@ function missing(name: string, names: readonly string[]): SealmountError {
 
 function warningsOf(container: ContainerOptions, files: readonly PlannedFile[]): string[] {
   const caps = (container.capAdd ?? []).map((cap) => cap.toUpperCase().replace(/^CAP_/, ""));
-  if (files.length === 0 || !caps.some((cap) => cap === "SYS_ADMIN" || cap === "ALL")) return [];
-  return ["with SYS_ADMIN the program can make its secret files writable"];
+  const isFree =
+    container.privileged === true || caps.some((cap) => cap === "SYS_ADMIN" || cap === "ALL");
+  if (files.length === 0 || !isFree) return [];
+  return ["with SYS_ADMIN or --privileged the program can make its secret files writable"];
 }

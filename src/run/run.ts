@@ -3,15 +3,19 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { sweepLeftovers } from "../docker/leftovers.ts";
 import { DockerError, InterruptedError, UsageError } from "../errors.ts";
-import { attach, proxySignals } from "./attach.ts";
+import { refuseTooNew } from "./api-needs.ts";
+import { attach, passesSignals, proxySignals } from "./attach.ts";
 import type { Attachment } from "./attach.ts";
+import { reserveCidFile } from "./cid-file.ts";
 import { Cleanup } from "./cleanup.ts";
+import { streamsOf } from "./create-body.ts";
 import { explainPaths } from "./delivery/explain.ts";
-import { readEnvFiles } from "./inputs.ts";
+import { readInputs } from "./inputs.ts";
 import { launch } from "./launch.ts";
 import type { LaunchContext, Launched } from "./launch.ts";
 import type { Phase, RunOptions, RunResult } from "./options.ts";
 import { planRun } from "./plan.ts";
+import { given } from "./present.ts";
 
 /** After the streams have ended the exit code follows at once; if not, the user has detached. */
 const DETACH_GRACE_MS = 500;
@@ -27,11 +31,12 @@ const DETACH_GRACE_MS = 500;
  *   program; INTERRUPTED after an abort
  */
 export async function run(options: RunOptions): Promise<RunResult> {
-  const container = options.container ?? {};
-  refuseMissingTerminal(options);
-  const envFileTexts = await readEnvFiles(container, options.cwd);
-  const complete = { ...options, envFileTexts };
+  const { profiles, ...inputs } = await readInputs(options.container ?? {}, options.cwd);
+  const { container } = inputs;
+  const complete = { ...options, ...inputs };
   const plan = planRun(complete);
+  refuseMissingTerminal(complete);
+  refuseTooNew(container, options.engine.version.api);
   for (const warning of plan.warnings) options.onWarning?.(warning);
   const cleanup = new Cleanup();
   const enter = (phase: Phase): void => {
@@ -39,8 +44,11 @@ export async function run(options: RunOptions): Promise<RunResult> {
     // from the start on an abort means the program: see `follow`
     if (options.signal?.aborted === true && phase !== "running") throw new InterruptedError();
   };
-  const context: LaunchContext = { options: complete, plan, cleanup, enter };
   try {
+    const cidFile = await given(container.cidfile, (path) =>
+      reserveCidFile(path, options.cwd, cleanup),
+    );
+    const context = { options: complete, plan, profiles, cidFile, cleanup, enter };
     const launched = await launch(context);
     return await (container.detach === true
       ? runDetached(context, launched)
@@ -81,7 +89,8 @@ async function runAttached(context: LaunchContext, launched: Launched): Promise<
     const outcome = await follow(context, id, { attachment, exit: wait.exitCode() });
     options.onPhase?.("ended");
     await settled;
-    if (outcome !== "detached" && (await isOver(context, id))) await launched.delivery?.ended();
+    const goesOn = outcome === "detached" || (outcome === "aborted" && !passesSignals(container));
+    if (!goesOn && (await isOver(context, id))) await launched.delivery?.ended();
     if (outcome === "aborted") throw new InterruptedError();
     return resultOf(launched, outcome === "detached" ? 0 : outcome);
   } finally {
@@ -94,10 +103,8 @@ function resultOf({ id, delivery }: Launched, exitCode: number): RunResult {
   return { exitCode, containerId: id, delivery: delivery?.kind ?? "none" };
 }
 
-async function start(
-  { options, cleanup, enter }: LaunchContext,
-  launched: Launched,
-): Promise<void> {
+async function start(context: LaunchContext, launched: Launched): Promise<void> {
+  const { options, cidFile, cleanup, enter } = context;
   enter("start");
   try {
     await options.engine.startContainer(launched.id);
@@ -106,6 +113,7 @@ async function start(
   }
   launched.delivery?.assertThere();
   cleanup.forget(launched.step);
+  if (cidFile !== undefined) cleanup.forget(cidFile.step);
 }
 
 /** Runs whose container this process has started. */
@@ -143,11 +151,17 @@ async function follow(
       detached(context, id, running),
     ]);
     if (outcome === "aborted") await endProgram(context, id, running.exit);
-    else if (outcome !== "detached") await running.attachment.ended;
+    else if (outcome !== "detached" && hasOutput(context)) await running.attachment.ended;
     return outcome;
   } finally {
     stop.abort();
   }
+}
+
+/** With the input alone attached there is nothing to wait for after the end. */
+function hasOutput({ plan }: LaunchContext): boolean {
+  const { stdout, stderr } = streamsOf(plan.container);
+  return stdout || stderr;
 }
 
 /** Resolves when the user's abort comes; `done` takes the listener away. */
@@ -166,7 +180,7 @@ async function detached(
   { attachment, exit }: Running,
 ): Promise<"detached"> {
   await attachment.ended.catch(() => undefined);
-  if (plan.container.tty === true && plan.container.interactive === true) {
+  if (plan.container.tty === true && streamsOf(plan.container).stdin) {
     const ended = await Promise.race([exit.then(() => true), sleep(DETACH_GRACE_MS, false)]);
     const state = ended ? null : await options.engine.inspectContainer(id).catch(() => null);
     if (state?.State.Running === true) return "detached";
@@ -174,13 +188,13 @@ async function detached(
   return new Promise(() => undefined);
 }
 
-/** With `--sig-proxy=false` an abort ends only us, as with docker; else the program too. */
+/** Where signals are not passed on an abort ends only us, as with docker; else the program too. */
 async function endProgram(
   { options, plan }: LaunchContext,
   id: string,
   exit: Promise<number>,
 ): Promise<void> {
-  if (plan.container.sigProxy === false) return;
+  if (!passesSignals(plan.container)) return;
   await options.engine.killContainer(id, "KILL").catch(() => undefined);
   await exit.catch(() => undefined);
 }
@@ -212,9 +226,9 @@ async function explain(error: unknown, options: RunOptions, launched: Launched):
 }
 
 function refuseMissingTerminal({ container = {}, io }: RunOptions): void {
-  const wanted = container.tty === true && container.interactive === true;
-  if (!wanted || container.detach === true || io.terminal !== undefined) return;
-  throw new UsageError("USAGE_NO_TERMINAL", "--tty with --interactive needs a terminal", {
+  const wanted = container.tty === true && streamsOf(container).stdin;
+  if (!wanted || io.terminal !== undefined) return;
+  throw new UsageError("USAGE_NO_TERMINAL", "--tty with an attached input needs a terminal", {
     hint: "leave out --tty",
   });
 }

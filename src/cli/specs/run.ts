@@ -83,5 +83,6 @@ export const RUN: CommandSpec = {
     CODES_KEPT,
   ],
   stopAtOperand: true,
+  elsewhere: "--via docker hands over to docker's own client, with all its options",
   load: () => import("../commands/run.ts"),
 };

@@ -1,4 +1,4 @@
-/** `--memory`, `--cpus`, `--ulimit` and `--restart`, as docker reads them. */
+/** `--ulimit` and `--restart`, as docker reads them. */
 import { UsageError } from "../../errors.ts";
 
 /** HostConfig.Ulimits. */
@@ -14,9 +14,6 @@ export interface RestartPolicy {
   readonly MaximumRetryCount: number;
 }
 
-const POWERS = "kmgtp";
-const NANO = 1_000_000_000n;
-
 /** Names the engine knows, from setrlimit(2). */
 const ULIMITS: ReadonlySet<string> = new Set(
   (
@@ -26,44 +23,16 @@ const ULIMITS: ReadonlySet<string> = new Set(
 );
 
 /**
- * Reads a size in docker's units: `512m`, `1.5g`, `1GiB`; powers of 1,024, a bare number is bytes.
+ * Reads `--ulimit NAME=SOFT[:HARD]`, each; -1 is unlimited, HARD is SOFT when left out. The last one
+ * of a name holds.
  *
  * @throws {@link UsageError} USAGE
  */
-export function parseBytes(text: string, option: string): number {
-  const match = /^(\d+(?:\.\d+)?) ?([kmgtp])?(?:i?b)?$/i.exec(text);
-  const power = match?.[2] === undefined ? 0 : POWERS.indexOf(match[2].toLowerCase()) + 1;
-  const bytes = Math.trunc(Number(match?.[1] ?? Number.NaN) * 1024 ** power);
-  if (!Number.isSafeInteger(bytes)) {
-    throw new UsageError("USAGE", `--${option} ${JSON.stringify(text)} is not a size`, {
-      hint: "write a number with b, k, m or g, such as 512m",
-    });
-  }
-  return bytes;
+export function parseUlimits(texts: readonly string[]): Ulimit[] {
+  return [...new Map(texts.map(parseUlimit).map((limit) => [limit.Name, limit])).values()];
 }
 
-/**
- * Reads `--cpus 1.5` into billionths of a CPU, exactly.
- *
- * @throws {@link UsageError} USAGE for no decimal number, or more than nine decimals
- */
-export function parseCpus(text: string): number {
-  const match = /^(\d{1,6})?(?:\.(\d{1,9})0*)?$/.exec(text);
-  if (match === null || text === "" || text === ".") {
-    throw new UsageError("USAGE", `--cpus ${JSON.stringify(text)} is not a number of CPUs`, {
-      hint: "write a decimal number with at most nine decimals, such as 1.5",
-    });
-  }
-  const whole = BigInt(match[1] ?? "0") * NANO;
-  return Number(whole + BigInt((match[2] ?? "").padEnd(9, "0")));
-}
-
-/**
- * Reads `--ulimit NAME=SOFT[:HARD]`; -1 is unlimited, HARD is SOFT when left out.
- *
- * @throws {@link UsageError} USAGE
- */
-export function parseUlimit(text: string): Ulimit {
+function parseUlimit(text: string): Ulimit {
   const match = /^([a-z]+)=(-?\d{1,15})(?::(-?\d{1,15}))?$/.exec(text);
   const [, name = "", soft = "", hard = soft] = match ?? [];
   if (match === null || !ULIMITS.has(name)) {

