@@ -67,8 +67,7 @@ function readLong(known: Known, word: string, next: string | undefined): Found |
   const { long } = option;
   const value = at < 0 ? undefined : word.slice(at + 1);
   if (option.value === undefined) return readSwitch(long, value);
-  if (value !== undefined) return { options: [{ long, value }], words: 1 };
-  return next === undefined ? null : { options: [{ long, value: next }], words: 2 };
+  return value === undefined ? readValue(long, next, 2) : readValue(long, value, 1);
 }
 
 function readSwitch(long: string, value: string | undefined): Found | null {
@@ -76,25 +75,30 @@ function readSwitch(long: string, value: string | undefined): Found | null {
   return isBoolean(value) ? { options: [{ long, value }], words: 1 } : null;
 }
 
-/** `-it`, `-p80:80`, `-p=80:80`, `-itv /a:/b`. */
+/** `-it`, `-p80:80`, `-p=80:80`, `-itv /a:/b`, `-t=false`. */
 function readShort(known: Known, word: string, next: string | undefined): Found | null {
   const options: PlainOption[] = [];
   for (let at = 1; at < word.length; at++) {
     const option = known.get(`-${word[at]}`);
     if (option === undefined) return null;
     const { long } = option;
-    const rest = word.slice(at + 1).replace(/^=/, "");
-    const isLast = at + 1 === word.length;
-    if (option.value !== undefined) {
-      if (isLast && next === undefined) return null;
-      return {
-        options: [...options, { long, value: isLast ? (next ?? "") : rest }],
-        words: isLast ? 2 : 1,
-      };
+    const rest = word.slice(at + 1);
+    if (option.value === undefined && !rest.startsWith("=")) {
+      options.push({ long });
+      continue;
     }
-    options.push({ long });
+    const value = rest.replace(/^=/, "");
+    const last =
+      option.value === undefined
+        ? readSwitch(long, value)
+        : readValue(long, rest === "" ? next : value, rest === "" ? 2 : 1);
+    return last && { options: [...options, ...last.options], words: last.words };
   }
   return { options, words: 1 };
+}
+
+function readValue(long: string, value: string | undefined, words: 1 | 2): Found | null {
+  return value === undefined ? null : { options: [{ long, value }], words };
 }
 
 function append(

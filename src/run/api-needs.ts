@@ -58,6 +58,12 @@ const NEEDS: readonly Need[] = [
     engine: "26",
     asked: hasMountOption("VolumeOptions", "Subpath"),
   },
+  {
+    what: "--mount type=image",
+    api: "1.48",
+    engine: "28",
+    asked: ({ mount = [] }) => mount.some((spec) => parseMount(spec, "/").Type === "image"),
+  },
 ];
 
 /**

@@ -28,7 +28,8 @@ export interface Volumes {
  * Reads `-v [SOURCE:]TARGET[:OPTIONS]`. A source that starts with `.` or `~` is taken relative to
  * `cwd`, as docker's own client does; a plain word is the name of a volume.
  *
- * @throws {@link UsageError} USAGE for an empty part, more than three parts or a relative target
+ * @throws {@link UsageError} USAGE for an empty part, more than three parts, or a source with a
+ *   relative target
  */
 export function parseVolumes(specs: readonly string[], cwd: string): Volumes {
   const binds: string[] = [];
@@ -37,7 +38,8 @@ export function parseVolumes(specs: readonly string[], cwd: string): Volumes {
     const parts = spec.split(":");
     const [source = "", target] = parts;
     if (parts.length > 3 || parts.includes("")) throw invalidVolume(spec);
-    if (target === undefined) volumes[absolute(source, spec)] = {};
+    // the engine takes a relative one as seen from the root
+    if (target === undefined) volumes[source] = {};
     else {
       absolute(target, spec);
       binds.push(
@@ -127,7 +129,7 @@ export function mountTargets(o: {
     ...o.volumes.Binds.map((bind) => bind.split(":")[1] ?? ""),
     ...o.mounts.map((mount) => mount.Target),
     ...Object.keys(o.tmpfs),
-  ].map((target) => posix.normalize(target).replace(/(.)\/$/, "$1"));
+  ].map((target) => posix.resolve("/", target));
 }
 
 type Apply = (mount: Mount, value: string) => void;

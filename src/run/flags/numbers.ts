@@ -54,7 +54,7 @@ export function parseInteger(text: string, option: string, range: Range = ANY): 
  * @throws {@link UsageError} USAGE
  */
 export function parseBytes(text: string, option: string): number {
-  const match = /^(\d+(?:\.\d*)?|\.\d+) ?(?:b|([kmgtp])(?:i?b)?)?$/i.exec(text);
+  const match = /^(\d+(?:\.\d*)?|\.\d+) ?([kmgtp])?(?:i?b)?$/i.exec(text);
   const power = match?.[2] === undefined ? 0 : POWERS.indexOf(match[2].toLowerCase()) + 1;
   const bytes = Math.trunc(Number(match?.[1] ?? Number.NaN) * 1024 ** power);
   if (!Number.isSafeInteger(bytes)) {

@@ -60,7 +60,8 @@ function parseExpose(spec: string): string[] {
     throw new UsageError("USAGE", `--expose ${JSON.stringify(spec)} is not PORT[-PORT][/PROTOCOL]`);
   }
   const ports = range(match[1] ?? "", spec);
-  const protocol = protocolOf(match[2] ?? "", spec);
+  // any word is a protocol here, as with docker
+  const protocol = match[2]?.toLowerCase() || "tcp";
   return Array.from({ length: size(ports) }, (_, n) => `${ports.first + n}/${protocol}`);
 }
 

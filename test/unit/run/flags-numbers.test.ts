@@ -26,7 +26,7 @@ describe("--memory and its kind", () => {
     expect(parseBytes(text, "memory")).toBe(bytes);
   });
 
-  it.each(["", "x", "-1", "1x", ".", "1ib", "1bb", "1 k b", "9999999t"])("refuses %j", (text) => {
+  it.each(["", "x", "-1", "1x", ".", "1bb", "1 k b", "9999999t"])("refuses %j", (text) => {
     expect(() => parseBytes(text, "memory")).toThrow(usage);
   });
 
