@@ -75,6 +75,7 @@ export { Mask } from "./mask/mask.ts";
 // the engine
 export { type Endpoint, type EndpointChoice, resolveEndpoint } from "./docker/endpoint.ts";
 export { Engine } from "./docker/engine.ts";
+export { configuredDetachKeys } from "./docker/client-config.ts";
 export {
   type RegistryConfigOptions,
   type RegistryLogin,

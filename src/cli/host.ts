@@ -37,9 +37,14 @@ export interface Host {
   /**
    * Hands signals to a command that passes them on to a program, instead of aborting it.
    *
+   * @param more - signals beside those that would abort it
    * @returns stops it again
    */
-  onSignal(this: void, listener: (signal: NodeJS.Signals) => void): () => void;
+  onSignal(
+    this: void,
+    listener: (signal: NodeJS.Signals) => void,
+    more?: readonly NodeJS.Signals[],
+  ): () => void;
   /** Base name of the program file as it was called: `docker-sealmount` makes us a docker plugin. */
   readonly program: string;
   /** Version of this package. */

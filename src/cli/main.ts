@@ -56,9 +56,13 @@ function hostOfProcess(): Host {
     },
     signal: controller.signal,
     readerIsGone: () => pipeBroke,
-    onSignal(listener) {
+    onSignal(listener, more = []) {
       listeners.push(listener);
-      return () => void listeners.splice(listeners.indexOf(listener), 1);
+      for (const signal of more) process.on(signal, listener);
+      return () => {
+        listeners.splice(listeners.indexOf(listener), 1);
+        for (const signal of more) process.off(signal, listener);
+      };
     },
     program: basename(process.argv[1] ?? ""),
     version,

@@ -4,6 +4,7 @@ import { access, readFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { DockerError, UsageError } from "../errors.ts";
+import { configFolder, field, nonEmpty, readJson } from "./client-config.ts";
 import { escapeControl } from "./errors.ts";
 
 type Env = Readonly<Record<string, string | undefined>>;
@@ -197,26 +198,4 @@ async function defaultHost(o: EndpointChoice): Promise<string> {
     if (there) return `unix://${path}`;
   }
   return `unix://${system}`;
-}
-
-function configFolder(o: EndpointChoice): string {
-  return nonEmpty(o.env["DOCKER_CONFIG"]) ?? join(o.home, ".docker");
-}
-
-/** An absent or broken file reads as empty: docker's own CLI reports it better than we could. */
-async function readJson(path: string): Promise<unknown> {
-  try {
-    return JSON.parse(await readFile(path, "utf8"));
-  } catch {
-    return undefined;
-  }
-}
-
-function field(value: unknown, name: string): unknown {
-  if (typeof value !== "object" || value === null || !Object.hasOwn(value, name)) return undefined;
-  return Object.entries(value).find(([key]) => key === name)?.[1];
-}
-
-function nonEmpty(text: string | undefined): string | undefined {
-  return text === undefined || text === "" ? undefined : text;
 }

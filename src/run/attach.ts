@@ -12,7 +12,9 @@ import type { ContainerOptions, RunIo, Terminal } from "./options.ts";
 export interface Attachment {
   /** All output was passed on. Rejects when the connection broke. */
   readonly ended: Promise<void>;
-  /** The container runs: input, window size and raw mode come alive. */
+  /** The container is about to start: keys that answer its first line must be its own. */
+  prepare(): void;
+  /** The container runs: input and window size come alive. */
   begin(): void;
   /** Gives terminal and input back. Safe to repeat. */
   stop(): void;
@@ -42,9 +44,14 @@ export async function attach(context: AttachContext): Promise<Attachment> {
   const undo: (() => void)[] = [() => stream.destroy()];
   return {
     ended,
+    prepare() {
+      if (container.tty === true && streams.stdin && io.terminal !== undefined) {
+        undo.push(makeRaw(io.terminal));
+      }
+    },
     begin() {
       if (container.tty === true && io.terminal !== undefined) {
-        undo.push(...useTerminal(context, io.terminal));
+        undo.push(followSize(context, io.terminal));
       }
       if (streams.stdin && io.stdin !== undefined) undo.push(feed(io.stdin, stream));
     },
@@ -92,19 +99,19 @@ export function proxySignals({ engine, id, io, container }: AttachContext): {
   };
 }
 
-function useTerminal({ engine, id, container }: AttachContext, terminal: Terminal): (() => void)[] {
+function makeRaw(terminal: Terminal): () => void {
+  terminal.setRawMode(true);
+  return () => terminal.setRawMode(false);
+}
+
+function followSize({ engine, id }: AttachContext, terminal: Terminal): () => void {
   const resize = (): void => {
     const { rows, columns } = terminal.size();
     if (rows === 0 || columns === 0) return;
     engine.resizeContainer(id, { h: rows, w: columns }).catch(() => undefined);
   };
   resize();
-  const undo = [terminal.onResize(resize)];
-  if (streamsOf(container).stdin) {
-    terminal.setRawMode(true);
-    undo.push(() => terminal.setRawMode(false));
-  }
-  return undo;
+  return terminal.onResize(resize);
 }
 
 /** Its end becomes the program's end of file: the socket is half closed. */

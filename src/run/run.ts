@@ -81,6 +81,7 @@ async function runAttached(context: LaunchContext, launched: Launched): Promise<
   try {
     // registered before the start: a program that ends at once is not missed
     const wait = await engine.openWait(id, container.rm === true ? "removed" : "next-exit");
+    attachment.prepare();
     await start(context, launched);
     attachment.begin();
     signals.begin();

@@ -93,7 +93,7 @@ describe("what only the engine refuses", () => {
     const line = [...split(words), IMAGE];
     const real = await dockerCli(["create", ...line]);
     // were it ever taken, the table would be wrong, and a container left behind
-    if (real.code === 0) await dockerCli(["rm", real.stdout.trim()]);
+    if (real.code === 0) await dockerCli(["rm", "-v", real.stdout.trim()]);
     expect(real.code).not.toBe(0);
     const ours = await recorder.sealmount(line);
     expect(ours).toMatchObject({ recorded: undefined, calls: 0, error: { code: "USAGE" } });

@@ -3,10 +3,24 @@ import { join } from "node:path";
 import { type Ran, run, type RunOptions } from "./process.ts";
 
 /** Types `type` once the terminal has shown `on`. "\r" is the Enter key, "\x03" is Ctrl-C. */
-export interface Typing {
+interface Keys {
   readonly on: string;
   readonly type: string;
 }
+
+/** Changes the size of the window. */
+interface Resize {
+  readonly on: string;
+  readonly size: readonly [columns: number, rows: number];
+}
+
+/** Sends a signal, by number, to the program that was started. */
+interface Kill {
+  readonly on: string;
+  readonly signal: number;
+}
+
+export type Typing = Keys | Resize | Kill;
 
 export interface TerminalOptions extends Omit<RunOptions, "stdin"> {
   readonly typing?: readonly Typing[];

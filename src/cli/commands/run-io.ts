@@ -3,6 +3,9 @@ import type { Host } from "../host.ts";
 import type { Context } from "../spec.ts";
 import { maskedStream } from "./masking.ts";
 
+/** What servers take for "reload" and the like; SIGUSR1 would also start Node's debugger in us. */
+const MORE_SIGNALS: readonly NodeJS.Signals[] = ["SIGQUIT", "SIGUSR1", "SIGUSR2"];
+
 /** The program's streams for `run`, masked or not, and how to end them. */
 export interface ProgramIo {
   readonly io: RunIo;
@@ -24,7 +27,7 @@ export function programIo({ host }: Context, mask: Mask | null): ProgramIo {
       stdin: host.stdin,
       stdout: stdout.stream,
       stderr: stderr.stream,
-      onSignal: (listener) => host.onSignal(listener),
+      onSignal: (listener) => host.onSignal(listener, MORE_SIGNALS),
       ...(terminal === null ? {} : { terminal }),
     },
     async finish() {

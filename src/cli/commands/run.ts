@@ -1,4 +1,6 @@
 import {
+  configuredDetachKeys,
+  type ContainerOptions,
   type DigestKey,
   digestKeyFor,
   type OpenedEnvironment,
@@ -100,6 +102,7 @@ async function perform(
     const { exitCode, containerId } = await run({
       ...typed,
       ...own,
+      container: await withDetachKeys(context, typed.container),
       strict: values.flag("strict"),
       engine,
       cwd,
@@ -113,4 +116,13 @@ async function perform(
   } finally {
     await finish();
   }
+}
+
+/** Keys from docker's own configuration, where a terminal may need them. */
+async function withDetachKeys(
+  { env, host }: Context,
+  container: ContainerOptions = {},
+): Promise<ContainerOptions> {
+  if (container.tty !== true || container.detachKeys !== undefined) return container;
+  return { ...container, detachKeys: await configuredDetachKeys({ env, home: host.home }) };
 }
