@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
+import { DOCKER_RUN } from "../../src/cli/specs/docker-run.ts";
 import { compareApi } from "../../src/docker/version.ts";
 import { dockerCli, dockerOut } from "../engine/current.ts";
 import { makeWorld, type World } from "../support/temp.ts";
@@ -41,6 +42,17 @@ describe("the create request", () => {
     expect(new Set(CASES.map(({ words, command }) => `${words} ${command?.join(" ")}`)).size).toBe(
       CASES.length,
     );
+  });
+
+  it("has a case for each option but those that other tests are about", () => {
+    const all = CASES.map(({ words }) => ` ${words} `).join("");
+    const missing = DOCKER_RUN.filter(
+      ({ long, short, refused }) =>
+        refused === undefined &&
+        !new RegExp(`--${long}[ =]`).test(all) &&
+        !(short !== undefined && new RegExp(` -[a-zA-Z]*${short}`).test(all)),
+    );
+    expect(missing.map(({ long }) => long)).toEqual(["pull", "mac-address"]);
   });
 
   it.each(CASES)("is docker's own for: $words $command", async (one) => {

@@ -99,6 +99,13 @@ describe("toCreateBody", () => {
 
   const refused: [ContainerOptions, string][] = [
     [{ rm: true, restart: "always" }, "USAGE_CONFLICT"],
+    [{ detach: true, attach: ["stdout"] }, "USAGE_CONFLICT"],
+    [{ noHealthcheck: true, healthCmd: "x" }, "USAGE_CONFLICT"],
+    [{ network: ["a", "host"] }, "USAGE_CONFLICT"],
+    [{ logDriver: "none", logOpt: ["a=b"] }, "USAGE_CONFLICT"],
+    [{ detachKeys: "what" }, "USAGE"],
+    [{ stopTimeout: "x" }, "USAGE"],
+    [{ memorySwappiness: "101" }, "USAGE"],
     [{ label: ["=x"] }, "USAGE"],
     [{ label: ["sealmount.run=1"] }, "USAGE"],
     [{ volume: [":/x"] }, "USAGE"],
@@ -110,6 +117,23 @@ describe("toCreateBody", () => {
   ];
   it.each(refused)("refuses %o", (options, code) => {
     expect(() => bodyOf(options)).toThrow(expect.objectContaining({ code }));
+  });
+
+  it("lets a host network and a port stand together, as docker does", () => {
+    expect(bodyOf({ network: "host", publish: ["80:80"] })).toMatchObject({
+      HostConfig: { NetworkMode: "host", PortBindings: { "80/tcp": [{}] } },
+    });
+  });
+
+  it("puts a MAC address where the engine's API has a place for it", () => {
+    const macAddress = "02:42:ac:11:00:02";
+    expect(toCreateBody({ macAddress }, { ...context, api: "1.43" })).toMatchObject({
+      MacAddress: macAddress,
+      HostConfig: {},
+    });
+    const body = toCreateBody({ macAddress }, { ...context, api: "1.44" });
+    expect(body).not.toHaveProperty("MacAddress");
+    expect(body.NetworkingConfig?.EndpointsConfig).toEqual({ default: { MacAddress: macAddress } });
   });
 
   it("lets --rm and --restart=no stand together", () => {

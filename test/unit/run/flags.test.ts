@@ -4,7 +4,6 @@ import { parseEnv, parseEnvFile } from "../../../src/run/flags/environment.ts";
 import { parseRestart, parseUlimits, restarts } from "../../../src/run/flags/limits.ts";
 import { parseMount } from "../../../src/run/flags/mounts.ts";
 import { parsePorts } from "../../../src/run/flags/ports.ts";
-import { parseAddHost } from "../../../src/run/flags/words.ts";
 
 const usage = expect.objectContaining({ code: "USAGE", exitCode: 2 }) as Error;
 
@@ -30,12 +29,46 @@ describe("--publish", () => {
     expect(parsePorts(["1:80", "2:80"]).PortBindings["80/tcp"]).toHaveLength(2);
   });
 
-  it.each(["", "x", "70000", "80/http", "90-80:80", "1-2:3-5", "1:2:3:4", "-"])(
-    "refuses %j",
-    (spec) => {
-      expect(() => parsePorts([spec])).toThrow(usage);
-    },
-  );
+  it.each([
+    ["target=80,published=8080,protocol=udp", { "80/udp": [{ HostIp: "", HostPort: "8080" }] }],
+    ["target=80", { "80/tcp": [{ HostIp: "", HostPort: "" }] }],
+  ])("long: %s", (spec, bindings) => {
+    expect(parsePorts([spec]).PortBindings).toEqual(bindings);
+  });
+
+  it("exposes without publishing", () => {
+    const ports = parsePorts(["80"], ["81", "90-91/UDP", "92/", "80"]);
+    expect(Object.keys(ports.ExposedPorts)).toEqual([
+      "80/tcp",
+      "81/tcp",
+      "90/udp",
+      "91/udp",
+      "92/tcp",
+    ]);
+    expect(Object.keys(ports.PortBindings)).toEqual(["80/tcp"]);
+  });
+
+  it.each(["", "x", "80:81", "90-80", "70000", "80/t/u"])("refuses --expose %j", (spec) => {
+    expect(() => parsePorts([], [spec])).toThrow(usage);
+  });
+
+  it.each([
+    "",
+    "x",
+    "70000",
+    "80/http",
+    "90-80:80",
+    "1-2:3-5",
+    "1:2:3:4",
+    "-",
+    "1.2.3:80:80",
+    "target=x",
+    "target",
+    "=80",
+    "target=80,published",
+  ])("refuses %j", (spec) => {
+    expect(() => parsePorts([spec])).toThrow(usage);
+  });
 });
 
 describe("--ulimit and --restart", () => {
@@ -122,6 +155,34 @@ describe("--mount", () => {
   });
 
   it.each([
+    [
+      "type=bind,src=/x,dst=/a,ro,bind-recursive=readonly,bind-propagation=RPRIVATE",
+      { ReadOnlyForceRecursive: true, Propagation: "rprivate" },
+    ],
+    ["type=bind,src=/x,dst=/a,ro,bind-recursive=writable", { ReadOnlyNonRecursive: true }],
+    ["type=bind,src=/x,dst=/a,bind-recursive=disabled", { NonRecursive: true }],
+    ["type=bind,src=/x,dst=/a,bind-recursive=enabled", undefined],
+  ])("%s", (spec, options) => {
+    expect(parseMount(spec, "/srv").BindOptions).toEqual(options);
+  });
+
+  it("mounts an image, or a part of it", () => {
+    expect(parseMount("type=image,src=cats:1,dst=/a,image-subpath=x", "/")).toEqual({
+      Type: "image",
+      Source: "cats:1",
+      Target: "/a",
+      ImageOptions: { Subpath: "x" },
+    });
+  });
+
+  it.each([
+    "type=bind,src=/x,dst=/a,volume-nocopy",
+    "type=volume,dst=/a,tmpfs-size=1",
+    "type=tmpfs,dst=/a,image-subpath=x",
+    "type=tmpfs,dst=/a,bind-recursive=disabled",
+    "type=bind,src=/x,dst=/a,bind-recursive=maybe",
+    "type=bind,src=/x,dst=/a,bind-recursive=writable",
+    "type=bind,src=/x,dst=/a,ro,bind-recursive=readonly",
     "",
     "type=cats,target=/a",
     "source=/x",
@@ -135,17 +196,6 @@ describe("--mount", () => {
     'target=/a,"x',
   ])("refuses %j", (spec) => {
     expect(() => parseMount(spec, "/srv")).toThrow(usage);
-  });
-});
-
-describe("--add-host", () => {
-  it.each([
-    ["a:1.2.3.4", "a:1.2.3.4"],
-    ["a=1.2.3.4", "a:1.2.3.4"],
-    ["a=[::1]", "a:::1"],
-    ["a:host-gateway", "a:host-gateway"],
-  ])("%s", (text, line) => {
-    expect(parseAddHost(text)).toBe(line);
   });
 });
 
