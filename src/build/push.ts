@@ -1,8 +1,9 @@
 /** `--push` where the exporter can't: the Engine API pushes what the image store has. */
-import { createInterface } from "node:readline";
-
 import { escapeControl } from "../docker/errors.ts";
-import { parseJson } from "../docker/json.ts";
+import { jsonLines } from "../docker/json-lines.ts";
+import { image } from "../docker/paths.ts";
+import { parseReference, repositoryOf } from "../docker/reference.ts";
+import { isLoginRefusal, loginHint, registryAuth } from "../docker/registry-auth.ts";
 import { DockerError } from "../errors.ts";
 import type { BuildOptions } from "./options.ts";
 import { outputsOf } from "./outputs.ts";
@@ -42,27 +43,26 @@ async function pushImage(
   name: string,
   signal: AbortSignal,
 ): Promise<string> {
-  const { repository, tag } = splitTag(name);
-  const response = await options.engine.stream("POST", `/images/${pathOf(repository)}/push`, {
-    query: { tag },
-    headers: { "X-Registry-Auth": await authHeader(options, hostOf(repository)) },
+  const reference = parseReference(name);
+  if (reference === null) throw notPushed(name, "the registry's name can't be read");
+  const { engine } = options;
+  const login = (await options.auth?.credentials(reference.host)) ?? null;
+  const headers = { "X-Registry-Auth": registryAuth(reference.host, login) };
+  login?.secret.wipe();
+  const response = await engine.stream("POST", image(repositoryOf(reference), "push"), {
+    query: { tag: reference.tag },
+    headers,
     signal,
   });
   let refusal: string | null = null;
   let digest = "";
-  for await (const line of createInterface({ input: response })) {
-    const said = readLine(line);
-    refusal = said.error ?? refusal;
-    digest = said.digest ?? digest;
+  for await (const line of jsonLines<PushLine>(response, { host: engine.endpoint.host, signal })) {
+    if (typeof line.error === "string") refusal = line.error;
+    digest = digestIn(line) ?? digest;
   }
-  signal.throwIfAborted();
   if (refusal !== null) throw notPushed(name, escapeControl(refusal.slice(0, 2_000)));
   return digest;
 }
-
-/** How registries, and engines for them, say that a login is missing, wrong, or not enough. */
-const LOGIN =
-  /\b401\b|unauthorized|authentication required|no basic auth|authorization failed|denied|insufficient_scope/i;
 
 /**
  * The error of a build whose exporter could not push.
@@ -78,67 +78,21 @@ export function pushFailure(text: string): DockerError | null {
 /** The error for an image that a registry did not take. */
 function notPushed(name: string, words: string): DockerError {
   const message = `the image is built, but not pushed: ${words}`;
-  if (!LOGIN.test(words)) return new DockerError("DOCKER_REFUSED", message);
-  const host = hostOf(splitTag(name).repository);
-  return new DockerError("REGISTRY_LOGIN", message, {
-    hint: `put the login into [registries."${escapeControl(host)}"], or use: docker login ${escapeControl(host)}`,
-  });
+  const host = parseReference(name)?.host;
+  if (host === undefined || !isLoginRefusal(words))
+    return new DockerError("DOCKER_REFUSED", message);
+  return new DockerError("REGISTRY_LOGIN", message, { hint: loginHint(host) });
 }
 
-/** The tag is behind the last colon after the last slash; `latest` without one. */
-function splitTag(name: string): { readonly repository: string; readonly tag: string } {
-  const at = name.indexOf(":", name.lastIndexOf("/") + 1);
-  if (at < 0) return { repository: name, tag: "latest" };
-  return { repository: name.slice(0, at), tag: name.slice(at + 1) };
-}
-
-/** The first part is a host when it can't be a name on Docker Hub. */
-function hostOf(repository: string): string {
-  const [first = "", ...rest] = repository.split("/");
-  const isHost = rest.length > 0 && (/[.:]/.test(first) || first === "localhost");
-  return isHost ? first : "docker.io";
-}
-
-function pathOf(repository: string): string {
-  return repository.split("/").map(encodeURIComponent).join("/");
-}
-
-async function authHeader({ auth }: BuildOptions, host: string): Promise<string> {
-  const login = (await auth?.credentials(host)) ?? null;
-  if (login === null) return padded("{}");
-  using secret = login.secret;
-  const { username } = login;
-  return secret.use((bytes) => {
-    const password = bytes.toString("utf8");
-    const config =
-      username === ""
-        ? { identitytoken: password, serveraddress: host }
-        : { username, password, serveraddress: host };
-    return padded(JSON.stringify(config));
-  });
-}
-
-/** base64url as the engine wants it, with its padding: without, it goes on as if there was no login. */
-function padded(text: string): string {
-  return Buffer.from(text).toString("base64").replaceAll("+", "-").replaceAll("/", "_");
-}
-
-/** `{"error":"…"}`, `{"aux":{"Tag":"1","Digest":"sha256:…","Size":525}}`, or progress. */
-function readLine(line: string): { readonly error?: string; readonly digest?: string } {
-  try {
-    const { error, aux } = parseJson<PushLine>(line);
-    return {
-      ...(typeof error === "string" && { error }),
-      ...(typeof aux?.Digest === "string" && DIGEST.test(aux.Digest) && { digest: aux.Digest }),
-    };
-  } catch {
-    return {};
-  }
+/** `{"aux":{"Tag":"1","Digest":"sha256:…","Size":525}}` is told once it is there. */
+function digestIn({ aux }: Partial<PushLine>): string | undefined {
+  return typeof aux?.Digest === "string" && DIGEST.test(aux.Digest) ? aux.Digest : undefined;
 }
 
 const DIGEST = /^sha256:[0-9a-f]{64}$/;
 
+/** `{"error":"…"}`, the digest, or progress. */
 interface PushLine {
-  readonly error?: unknown;
-  readonly aux?: { readonly Digest?: unknown } | null;
+  readonly error: unknown;
+  readonly aux: { readonly Digest?: unknown } | null;
 }

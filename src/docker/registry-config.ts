@@ -8,17 +8,18 @@ import { join } from "node:path";
 import { DockerError, errnoOf } from "../errors.ts";
 import { Secret } from "../secret/secret.ts";
 import { askHelper } from "./credential-helper.ts";
+import { hostnameOf, loginKeyOf, serverAddressOf } from "./registry-host.ts";
 
 type Env = Readonly<Record<string, string | undefined>>;
 
-/** A login of docker's; fits the session's auth service. */
+/** A login for a registry; fits the session's auth service. */
 export interface RegistryLogin {
   /** Empty: the secret is an identity token. */
   readonly username: string;
   /** The caller wipes it. */
   readonly secret: Secret;
   /** The secret is itself the token to send to the registry. */
-  readonly isRegistryToken?: boolean;
+  readonly isRegistryToken?: boolean | undefined;
 }
 
 /** Where to look. */
@@ -36,9 +37,6 @@ interface DockerConfig {
   readonly credsStore: string;
 }
 
-/** Under which docker keeps the login of Docker Hub. */
-const DOCKER_HUB_KEY = "https://index.docker.io/v1/";
-
 /**
  * The login for a registry, where docker would find it: `credHelpers` of the host, else `credsStore`,
  * else `auths`; before them `DOCKER_AUTH_CONFIG`, which holds a config of its own.
@@ -52,18 +50,18 @@ export async function registryLogin(
   host: string,
   o: RegistryConfigOptions,
 ): Promise<RegistryLogin | null> {
-  const key = host === "docker.io" ? DOCKER_HUB_KEY : host;
+  const key = serverAddressOf(host);
   const given = o.env["DOCKER_AUTH_CONFIG"];
   if (given !== undefined && given !== "") {
-    const found = ofFile(parseConfig(given, "DOCKER_AUTH_CONFIG"), key);
+    const found = ofFile(parseConfig(given, "DOCKER_AUTH_CONFIG"), host);
     if (found !== null) return found;
   }
   const config = await readConfig(o);
   const helper = helperOf(config, key);
-  if (helper === "") return ofFile(config, key);
+  if (helper === "") return ofFile(config, host);
   const found = await askHelper(helper, key, o);
   // as docker: a login from before the store was set up still counts
-  return found ?? ofFile(config, key);
+  return found ?? ofFile(config, host);
 }
 
 async function readConfig(o: RegistryConfigOptions): Promise<DockerConfig> {
@@ -110,12 +108,10 @@ function helperOf(config: DockerConfig, key: string): string {
 }
 
 /** A login that stands in the file itself, in plain: docker's default without a helper. */
-function ofFile(config: DockerConfig, key: string): RegistryLogin | null {
-  const entry =
-    config.auths.get(key) ??
-    [...config.auths].find(([name]) => hostnameOf(name) === hostnameOf(key))?.[1];
+function ofFile(config: DockerConfig, host: string): RegistryLogin | null {
+  const entry = config.auths.get(loginKeyOf([...config.auths.keys()], host) ?? host);
   if (entry === undefined) return null;
-  const name = `login for ${hostnameOf(key)}`;
+  const name = `login for ${host}`;
   const token = textOf(entry["registrytoken"]);
   if (token !== "") {
     return { username: "", secret: Secret.take(name, Buffer.from(token)), isRegistryToken: true };
@@ -143,11 +139,6 @@ function ofPair(entry: Readonly<Record<string, unknown>>, name: string): Registr
   const password = textOf(entry["password"]);
   if (username === "" || password === "") return null;
   return { username, secret: Secret.take(name, Buffer.from(password)) };
-}
-
-/** `https://host/v1/` and `host` are one registry to docker. */
-function hostnameOf(key: string): string {
-  return key.replace(/^https?:\/\//, "").replace(/\/.*$/s, "");
 }
 
 function membersOf(value: unknown): ReadonlyMap<string, unknown> {

@@ -271,7 +271,7 @@ describe("pushing through the Engine API", () => {
     );
     expect(seen).toEqual([
       "POST /v1.45/images/localhost%3A5000/a/b/push?tag=1",
-      "POST /v1.45/images/user/c/push?tag=latest",
+      "POST /v1.45/images/docker.io/user/c/push?tag=latest",
     ]);
     expect(hosts).toEqual(["localhost:5000", "docker.io"]);
     expect(auth).toEqual([
