@@ -66,6 +66,7 @@ export {
   planEntries,
 } from "./vault/environment.ts";
 export { BuildVault, type Login, SlotVault } from "./vault/build-vault.ts";
+export { PullSecret, type PullSecretOptions } from "./vault/pull-secret.ts";
 export type { KeyringSource } from "./vault/open-entries.ts";
 export type { Selection } from "./vault/select.ts";
 export { openForWatch } from "./vault/watch-set.ts";
@@ -76,6 +77,7 @@ export { Mask } from "./mask/mask.ts";
 export { type Endpoint, type EndpointChoice, resolveEndpoint } from "./docker/endpoint.ts";
 export { Engine } from "./docker/engine.ts";
 export { configuredDetachKeys } from "./docker/client-config.ts";
+export type { LoginStore } from "./docker/registry-auth.ts";
 export {
   type RegistryConfigOptions,
   type RegistryLogin,
@@ -113,6 +115,8 @@ export type { ViaPlan, ViaTool } from "./build/via-plan.ts";
 export { run } from "./run/run.ts";
 export { planRun, type RunPlan } from "./run/plan.ts";
 export { type DigestKey, digestKeyFor } from "./run/live/digest-key.ts";
+export type { PullEvent, PullStatus } from "./run/pull.ts";
+export { type PullOutput, pullView } from "./run/pull-progress.ts";
 export { parseFileFlag, parseMode } from "./run/file-flag.ts";
 export type {
   ContainerOptions,

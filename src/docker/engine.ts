@@ -231,8 +231,8 @@ export class Engine {
     return parseJson<PathStat>(text);
   }
 
-  async inspectImage(ref: string): Promise<ImageInspect | null> {
-    return nullIfMissing(this.request<ImageInspect>("GET", image(ref, "json")));
+  async inspectImage(ref: string, query?: Query): Promise<ImageInspect | null> {
+    return nullIfMissing(this.request<ImageInspect>("GET", image(ref, "json"), { query }));
   }
 
   async imageHistory(ref: string): Promise<ImageHistoryLine[]> {

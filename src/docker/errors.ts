@@ -36,11 +36,16 @@ export function refused(o: {
       hint: "build or pull the image first",
     });
   }
-  return new DockerError(
-    "DOCKER_REFUSED",
-    `the engine refused ${o.call} (HTTP ${o.status}): ${text}`,
-    details,
-  );
+  return new DockerError("DOCKER_REFUSED", `${prefixOf(o)}${text}`, details);
+}
+
+function prefixOf(o: { readonly call: string; readonly status: number }): string {
+  return `the engine refused ${o.call} (HTTP ${o.status}): `;
+}
+
+/** The engine's own words in an error of {@link refused}, where the call itself tells a reader nothing. */
+export function wordsOf({ message }: DockerError): string {
+  return message.replace(/^the engine refused \S+ \S+ \(HTTP \d+\): /, "");
 }
 
 /**

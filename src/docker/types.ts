@@ -51,6 +51,8 @@ export interface ImageInspect {
   readonly RepoDigests?: readonly string[] | null;
   readonly Os: string;
   readonly Architecture: string;
+  /** Such as `v7`; often missing. */
+  readonly Variant?: string;
   readonly Size: number;
   readonly Config?: ImageConfig | null;
   readonly RootFS?: { readonly Layers?: readonly string[] | null };

@@ -6,6 +6,11 @@ import type { Slot } from "./model.ts";
 /** Name of the attribute that holds the secret of each kind of slot. */
 const SECRET_OF = { registries: "password", git: "token" } as const;
 
+/** What docker calls its own registry. */
+const DOCKER_HUB = "docker.io";
+/** Other names of it; with docker, an empty server address is one. */
+const DOCKER_HUB_NAMES = new Set(["", DOCKER_HUB, "index.docker.io", "registry-1.docker.io"]);
+
 /** Reads `[registries."host"]` or `[git."host"]`. */
 export function readSlots(root: Fields, kind: keyof typeof SECRET_OF): Slot[] {
   const section = root.table(kind);
@@ -20,7 +25,8 @@ export function readSlots(root: Fields, kind: keyof typeof SECRET_OF): Slot[] {
 function readSlot(fields: Fields, host: string, attribute: string): Slot {
   const { problems } = fields;
   fields.refuseUnknown(["username", attribute], "attribute");
-  if (!/^[^\s\p{C}/]+$/u.test(host)) {
+  const isHub = attribute === SECRET_OF.registries && DOCKER_HUB_NAMES.has(host);
+  if (!isHub && !/^[^\s\p{C}/]+$/u.test(host)) {
     problems.add({
       at: fields.at,
       path: fields.path,
@@ -35,7 +41,7 @@ function readSlot(fields: Fields, host: string, attribute: string): Slot {
     member &&
     readEntry({ problems, scope: COMMON, path, name: slotName(path), files: false }, member);
   return {
-    host,
+    host: isHub ? DOCKER_HUB : host,
     place: problems.place(fields.at, fields.path),
     ...(username === undefined ? {} : { username }),
     ...(secret ? { secret } : {}),

@@ -16,8 +16,8 @@ export interface ContainerOptions {
   /** File for the container's id; it must not exist. */
   readonly cidfile?: string | undefined;
   readonly platform?: string | undefined;
-  /** Images are never pulled here: both values give IMAGE_MISSING for an image that is not there. */
-  readonly pull?: "never" | "missing" | undefined;
+  /** When to pull the image; `missing` by default. */
+  readonly pull?: "always" | "missing" | "never" | undefined;
   /** No progress of pulls. */
   readonly quiet?: boolean | undefined;
 

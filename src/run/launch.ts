@@ -24,6 +24,7 @@ import { refuseVolume } from "./delivery/life.ts";
 import { prepareVolume } from "./delivery/volume.ts";
 import { environmentOf } from "./environment.ts";
 import { DEFAULT_FOLDER } from "./file-target.ts";
+import { ensureImage, findImage } from "./image.ts";
 import { contentOf, labelsFor } from "./live/describe.ts";
 import type { Phase, RunEntry, RunOptions } from "./options.ts";
 import { IMAGE_USER, resolveOwner } from "./owner.ts";
@@ -69,7 +70,7 @@ interface Prepared extends LaunchContext {
 /**
  * Creates the container with environment and files, not started.
  *
- * @throws {@link DockerError} IMAGE_MISSING, DELIVERY_PATH, DELIVERY_OWNER, DELIVERY_FAILED, or what
+ * @throws {@link DockerError} what {@link ensureImage} throws, DELIVERY_PATH, DELIVERY_OWNER, DELIVERY_FAILED, or what
  *   the engine refused
  * @throws {@link PolicyError} POLICY for files that a restart would not find, and under `strict`
  */
@@ -83,12 +84,7 @@ export async function launch(context: LaunchContext): Promise<Launched> {
 
 async function prepare(context: LaunchContext): Promise<Prepared> {
   const { options, plan } = context;
-  const image = await options.engine.inspectImage(plan.image);
-  if (image === null) {
-    throw new DockerError("IMAGE_MISSING", `image ${plan.image} is not on the engine`, {
-      hint: `docker pull ${plan.image}`,
-    });
-  }
+  const image = await ensureImage(context, await findImage(context));
   const files = resolveFiles(plan, image.Config?.WorkingDir, options.cwd);
   const body = bodyOf(context);
   return { ...context, image, files, body, run: randomBytes(8).toString("hex") };

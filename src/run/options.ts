@@ -1,10 +1,12 @@
 /** What goes into `run`: plain types, shared by plan and performance. */
 import type { Engine } from "../docker/engine.ts";
 import type { DeliveryKind } from "../docker/delivery-choice.ts";
+import type { LoginStore } from "../docker/registry-auth.ts";
 import type { Secret } from "../secret/secret.ts";
 import type { DigestKey } from "./live/digest-key.ts";
 import type { LaunchIdentity } from "./live/spec.ts";
 import type { ContainerOptions } from "./container-options.ts";
+import type { PullEvent } from "./pull.ts";
 
 export type { ContainerOptions } from "./container-options.ts";
 
@@ -109,6 +111,10 @@ export interface RunOptions extends PlanOptions {
   readonly strict?: boolean | undefined;
   /** Stops the run: before the start everything is taken back, after it the container is killed. */
   readonly signal?: AbortSignal | undefined;
+  /** Logins for a pull: asked when an image has to be pulled; without it all pulls are anonymous. */
+  readonly auth?: LoginStore | undefined;
+  /** Progress of a pull; foreign text in it is masked and harmless. */
+  readonly onPull?: ((event: PullEvent) => void) | undefined;
   readonly onPhase?: ((phase: Phase) => void) | undefined;
   /** Told once each, in words; a value is never part of them. */
   readonly onWarning?: ((text: string) => void) | undefined;

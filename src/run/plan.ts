@@ -14,6 +14,7 @@ import {
 } from "./file-target.ts";
 import { parseEnv, parseEnvFile } from "./flags/environment.ts";
 import type { Variable } from "./flags/environment.ts";
+import { readImageName } from "./image-name.ts";
 import type { ContainerOptions, FileRequest, PlanOptions, PlanEntry } from "./options.ts";
 
 /** A variable by name, and where its value comes from. */
@@ -49,13 +50,14 @@ export interface RunPlan {
 /**
  * Plans a run without an engine.
  *
- * @throws {@link UsageError} for options docker would refuse, `owner` or `mode` without a file, a
- *   key variable among the options
+ * @throws {@link UsageError} for a name or options that docker would refuse, `owner` or `mode` without
+ *   a file, a key variable among the options
  * @throws {@link DockerError} DELIVERY_PATH for a path that can't hold a file
  * @throws {@link PolicyError} POLICY for files that a restart would not find
  */
 export function planRun(options: PlanOptions): RunPlan {
   const { env: _env, envFile: _envFile, ...container } = options.container ?? {};
+  readImageName(options.image);
   toCreateBody(container, { image: options.image, command: [], cwd: "/" });
   const files = planFiles(options);
   checkTogether(

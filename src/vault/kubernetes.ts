@@ -1,10 +1,11 @@
 import { decodeBase64 } from "../crypto/base64.ts";
-import { readObject, unescapeString } from "../crypto/json.ts";
+import { unescapeString } from "../crypto/json.ts";
 import { SealmountError, type Place } from "../errors.ts";
 import { runCommand, type CommandOutcome } from "../keys/run-command.ts";
 import { scrubEnvironment, type Env } from "../keys/variables.ts";
 import { Secret } from "../secret/secret.ts";
 import { SecretSet } from "../secret/secret-set.ts";
+import { readFields } from "./json-fields.ts";
 
 /** A Kubernetes secret has at most 1 MiB; base64, metadata and annotations come on top. */
 const MAX_OUTPUT_BYTES = 8 * 1024 * 1024;
@@ -98,29 +99,19 @@ export class Cluster implements Disposable {
   #decode(json: Buffer): Map<string, Secret> | null {
     const fields = readFields(json);
     if (fields === null) return null;
-    const data = fields.get("data");
+    const data = fields.get("data")?.bytes;
     // a secret without any key has no data, or null
     if (data === undefined || data.toString("latin1") === "null") return new Map();
     const entries = readFields(data);
     if (entries === null) return null;
     const values = new Map<string, Secret>();
-    for (const [key, text] of entries) {
-      const value = decodeBase64(unquoted(text));
+    for (const [key, { bytes }] of entries) {
+      const value = decodeBase64(unquoted(bytes));
       if (value === null) return null;
       values.set(key, this.#owned.add(Secret.take(key, value)));
     }
     return values;
   }
-}
-
-/** Members of a JSON object, as views into it; strings without their quotes. */
-function readFields(json: Buffer): Map<string, Buffer> | null {
-  const members = readObject(json);
-  return members && new Map(members.map((m) => [keyOf(json, m), json.subarray(m.start, m.end)]));
-}
-
-function keyOf(json: Buffer, { keyStart, keyEnd }: { keyStart: number; keyEnd: number }): string {
-  return String(unescapeString(json.subarray(keyStart, keyEnd)) ?? "");
 }
 
 /** Go escapes `+` and `/` in no base64, but another server may. */

@@ -12,8 +12,6 @@ import {
   progressView,
   type Project,
   publicKeyFor,
-  registryLogin,
-  scrubEnvironment,
   type Secret,
   SlotVault,
   UsageError,
@@ -28,6 +26,7 @@ import type { BuildStep, Built } from "./build-step.ts";
 import type * as Via from "./build-via.ts";
 import { connect } from "./engine.ts";
 import { type KeySearch, keyringOf } from "./keyring.ts";
+import { slotsThenDocker } from "./logins.ts";
 import { openProject, warnAll } from "./shared.ts";
 
 /** `build CONTEXT`: each secret goes to the step that mounts it. */
@@ -99,7 +98,7 @@ async function native(step: BuildStep): Promise<Built> {
       ...request,
       engine,
       secrets,
-      auth: loginsOf(context, new SlotVault(project, keyring.find, project.manifest.registries)),
+      auth: slotsThenDocker(context, project, keyring),
       sourceAuth: new SlotVault(project, keyring.find, project.manifest.git),
       stdout: host.stdout,
       guard,
@@ -166,20 +165,6 @@ async function privateKeyOf({ manifest: { seal } }: Project, keyring: KeySearch)
       hint: "sealmount key import, or pass --secret-cache=off",
     });
   return pair.privateKey;
-}
-
-/** The manifest's slots, then what `docker login` left. */
-function loginsOf(
-  { env: own, host }: Context,
-  slots: SlotVault,
-): NonNullable<BuildOptions["auth"]> {
-  const { home, signal } = host;
-  // credential helpers get it
-  const env = scrubEnvironment(own);
-  return {
-    credentials: async (registry) =>
-      (await slots.credentials(registry)) ?? registryLogin(registry, { env, home, signal }),
-  };
 }
 
 /** Secrets that mask themselves in everything written from the moment they are opened. */

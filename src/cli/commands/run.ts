@@ -21,21 +21,25 @@ import { connect } from "./engine.ts";
 import { type KeySearch, keyringOf } from "./keyring.ts";
 import { protect } from "./masking.ts";
 import { programIo } from "./run-io.ts";
-import { environmentOf, openProject, optional, selectionOf, warnAll } from "./shared.ts";
+import { pullProgress, refuseTwoLogins, runLogins } from "./run-logins.ts";
+import { environmentOf, openProject, optional, warnAll } from "./shared.ts";
 
 /** `run IMAGE`: a container with the secrets of one environment. */
 export const handle: Handler = async (context) => {
   const { values, out, env } = context;
   const typed = typedOptions(context);
+  refuseTwoLogins(context);
   const project = await openProject(context);
-  const options = { environment: environmentOf(context, project), selection: selectionOf(context) };
+  const environment = environmentOf(context, project);
+  using keyring = keyringOf(context, project);
+  const { auth, selection } = runLogins(context, { project, environment, keyring });
+  const options = { environment, selection };
   // everything that names alone can get wrong is found before a key or the engine is asked
   const plan = planRun({ ...typed, entries: planEntries(project, options) });
   if (values.flag("dry-run")) {
-    out.json({ environment: options.environment, ...plan });
+    out.json({ environment, ...plan });
     return 0;
   }
-  using keyring = keyringOf(context, project);
   using opened = await openEnvironment(project, {
     ...options,
     env,
@@ -48,6 +52,7 @@ export const handle: Handler = async (context) => {
   const identity = { app, environment: options.environment };
   // awaited here: returning the promise would wipe the values before they are used
   return await perform(context, typed, {
+    auth,
     entries: opened.entries,
     identity,
     digestKey: digestKey ?? undefined,
@@ -90,7 +95,7 @@ function typedOptions({ operands, values, env }: Context): PlanOptions {
 async function perform(
   context: Context,
   typed: PlanOptions,
-  own: Required<Pick<RunOptions, "entries" | "identity">> & Pick<RunOptions, "digestKey">,
+  own: Required<Pick<RunOptions, "auth" | "entries" | "identity">> & Pick<RunOptions, "digestKey">,
 ): Promise<number> {
   const { values, out, host, cwd } = context;
   const mask = protect(context, own.entries ?? []);
@@ -109,6 +114,7 @@ async function perform(
       io,
       signal: host.signal,
       onWarning: (text) => out.warn(text),
+      onPull: pullProgress(context),
     });
     if (values.flag("detach") && out.isJson) out.json({ containerId });
     else if (values.flag("detach")) out.data(containerId);

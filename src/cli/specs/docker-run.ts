@@ -15,8 +15,9 @@ const LIFE: readonly OptionSpec[] = [
   {
     long: "pull",
     value: "WHEN",
-    choices: ["never", "missing"],
-    about: "images are never pulled here",
+    choices: ["always", "missing", "never"],
+    fallback: "missing",
+    about: "when to pull the image",
   },
   { long: "quiet", short: "q", about: "no progress of pulls" },
 ];

@@ -48,18 +48,28 @@ const DELIVERY: readonly OptionSpec[] = [
   },
 ];
 
+const LOGINS: readonly OptionSpec[] = [
+  {
+    long: "image-pull-secret",
+    value: "NAME",
+    about: "pull with the logins of this secret, a docker config.json, and no others",
+  },
+  { long: "host-auth", about: "pull with docker's own logins only, without [registries]" },
+];
+
 /** A container with secrets. */
 export const RUN: CommandSpec = {
   name: "run",
   summary: "run a container with the secrets of an environment",
   arguments: [
-    { name: "IMAGE", about: "image to run; it must be there, nothing is pulled" },
+    { name: "IMAGE", about: "image to run; pulled when it is not there" },
     { name: "COMMAND", about: "program and arguments", optional: true, repeat: true },
   ],
   options: [
     ENVIRONMENT,
     ...SELECTION,
     ...DELIVERY,
+    ...LOGINS,
     NO_MASK,
     DRY_RUN,
     KEY_FILE,
@@ -80,6 +90,8 @@ export const RUN: CommandSpec = {
   notes: [
     "Options end at IMAGE. A secret without a file is an environment variable, which docker " +
       "inspect shows; a file is on a read-only tmpfs below /run/secrets, and inspect does not.",
+    "Logins for a pull are opened when one is needed: [registries] of the manifest, else what " +
+      "docker login left.",
     CODES_KEPT,
   ],
   stopAtOperand: true,
