@@ -1,5 +1,5 @@
 /** A registry of one image that wants a login: enough of the distribution API for a pull. */
-import { createHash } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -13,6 +13,10 @@ export interface ImageRegistry extends AsyncDisposable {
   readonly host: string;
   /** `Authorization` headers that were sent, undone from base64. */
   readonly logins: readonly string[];
+  /** With `stalls`: the engine has asked for the layer. */
+  readonly asked: Promise<void>;
+  /** With `stalls`: it has gone away again. */
+  readonly givenUp: Promise<void>;
 }
 
 interface Blob {
@@ -26,8 +30,10 @@ export async function imageRegistry(o: {
   readonly password: string;
   readonly os: string;
   readonly arch: string;
+  /** The layer begins, and never ends; no engine has it already. */
+  readonly stalls?: boolean;
 }): Promise<ImageRegistry> {
-  const layer = await layerTar();
+  const layer = await layerTar(o.stalls === true ? randomUUID() : "from a private image");
   const compressed = blob(gzipSync(layer));
   const config = blob(
     JSON.stringify({
@@ -50,27 +56,37 @@ export async function imageRegistry(o: {
   const blobs = new Map([compressed, config, manifest].map((one) => [one.digest, one.bytes]));
   const logins: string[] = [];
   const wanted = `${o.username}:${o.password}`;
+  const stalled = o.stalls === true ? compressed.digest : null;
+  const { promise: asked, resolve: ask } = Promise.withResolvers<void>();
+  const { promise: givenUp, resolve: giveUp } = Promise.withResolvers<void>();
   const server = createServer((request, response) => {
     const login = loginOf(request.headers.authorization);
     if (login !== "") logins.push(login);
     const name = lastPart(request.url);
-    const bytes = name === "1" ? manifest.bytes : blobs.get(name);
+    const digest = name === "1" ? manifest.digest : name;
+    const bytes = blobs.get(digest);
     if (login !== wanted) {
       response.writeHead(401, { "WWW-Authenticate": 'Basic realm="smtest"' }).end("{}");
     } else if (bytes === undefined) {
       // `/v2/` itself is how an engine asks whether it is let in
       response.writeHead(name === "" ? 200 : 404).end("{}");
     } else {
-      response.setHeader("Content-Type", name === "1" ? type : "application/octet-stream");
-      response.setHeader("Docker-Content-Digest", blob(bytes).digest);
+      const isManifest = digest === manifest.digest;
+      response.setHeader("Content-Type", isManifest ? type : "application/octet-stream");
+      response.setHeader("Docker-Content-Digest", digest);
       response.setHeader("Content-Length", bytes.length);
-      response.end(request.method === "HEAD" ? undefined : bytes);
+      if (digest === stalled) {
+        response.on("close", giveUp).write(bytes.subarray(0, 10));
+        ask();
+      } else response.end(request.method === "HEAD" ? undefined : bytes);
     }
   });
   await listen(server);
   return {
     host: `127.0.0.1:${(server.address() as AddressInfo).port}`,
     logins,
+    asked,
+    givenUp,
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
       server.close();
@@ -92,9 +108,9 @@ async function listen(server: Server): Promise<void> {
   await once(server, "listening");
 }
 
-async function layerTar(): Promise<Buffer> {
+async function layerTar(content: string): Promise<Buffer> {
   const tar = pack();
-  tar.entry({ name: "private.txt" }, "from a private image");
+  tar.entry({ name: "private.txt" }, content);
   tar.finalize();
   return buffer(tar);
 }

@@ -25,6 +25,8 @@ export async function tokenRegistry(o: {
   readonly password: string;
   readonly os: string;
   readonly arch: string;
+  /** An identity token that it takes in place of name and password. */
+  readonly identity?: string;
   /** The token service knows no POST. */
   readonly getOnly?: boolean;
   /** Another realm than its own. */
@@ -53,7 +55,10 @@ export async function tokenRegistry(o: {
       const form = new URLSearchParams(await text(message));
       if (o.getOnly === true) return void response.writeHead(405).end();
       state.logins.push(`POST ${message.headers["user-agent"] ?? "sealmount"}`);
-      const isRight = form.get("username") === o.username && form.get("password") === o.password;
+      const isRight =
+        form.get("grant_type") === "refresh_token"
+          ? form.get("refresh_token") === o.identity
+          : form.get("username") === o.username && form.get("password") === o.password;
       return isRight ? token(response) : void response.writeHead(401).end("{}");
     }
     const { authorization } = message.headers;
