@@ -103,6 +103,6 @@ function notStarted(program: string, code: string): DockerError {
 
 function unusable(message: string): DockerError {
   return new DockerError("REGISTRY_LOGIN", message, {
-    hint: "log in again with docker login, and build again",
+    hint: "log in again with docker login",
   });
 }

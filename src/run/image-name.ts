@@ -1,4 +1,3 @@
-import { escapeControl } from "../docker/errors.ts";
 import { isImageId, parseReference, type ImageReference } from "../docker/reference.ts";
 import { UsageError } from "../errors.ts";
 
@@ -13,7 +12,8 @@ export function readImageName(text: string): ImageReference | null {
   const reference = parseReference(text);
   if (reference !== null) return reference;
   const isUpperCase = parseReference(text.toLowerCase()) !== null;
-  throw new UsageError("USAGE", `${escapeControl(JSON.stringify(text))} is no name of an image`, {
+  // not quoted: it may be a value that was typed in the wrong place
+  throw new UsageError("USAGE", "IMAGE is no name of an image", {
     hint: isUpperCase
       ? "names of images are lower case"
       : "write [HOST[:PORT]/]NAME[:TAG], or an image's id",

@@ -60,7 +60,7 @@ async function inspect({ options: { engine }, plan }: ImageContext): Promise<Ima
   if (platform === undefined) return engine.inspectImage(plan.image);
   const wanted = parsePlatform(platform, engine.version);
   if (wanted === null) {
-    throw new UsageError("USAGE", `--platform ${JSON.stringify(platform)} is no platform`, {
+    throw new UsageError("USAGE", "--platform does not name a platform", {
       hint: "write os/arch or os/arch/variant, such as linux/arm64",
     });
   }

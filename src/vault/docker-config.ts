@@ -51,6 +51,7 @@ function loginIn({ bytes }: Field, name: string): RegistryLogin | "broken" | "no
 /** base64 of `name:password`; the password may hold colons, and docker pads it with NUL. */
 function loginOfPair(text: Buffer, name: string): RegistryLogin | "broken" {
   const pair = decodeBase64(text);
+  text.fill(0);
   if (pair === null) return "broken";
   try {
     const colon = pair.indexOf(COLON);

@@ -94,7 +94,9 @@ function entryOf({ manifest }: VaultProject, { name, environment }: PullSecretOp
   if (entry !== undefined) return entry;
   const near = nearMiss(name, [...own.keys(), ...manifest.buildSecrets.keys()]);
   const meant = near === undefined ? "" : `; did you mean ${near}?`;
-  const message = `${name} is neither in environment ${environment} nor in [build_secrets]${meant}`;
-  const hint = `${setCommand(name, BUILD)}, with a docker config.json as its value`;
-  throw new SealmountError("SECRET_MISSING", message, { hint });
+  // not quoted: it may be a value that was typed in the place of a name
+  const message = `the pull secret is neither in environment ${environment} nor in [build_secrets]`;
+  throw new SealmountError("SECRET_MISSING", message + meant, {
+    hint: `set a docker config.json: ${setCommand("NAME", BUILD)}`,
+  });
 }

@@ -1,7 +1,7 @@
 /** Every command, and every bad input of which the design speaks, with the exit code it must have. */
 import type { RunOptions } from "../support/process.ts";
 import type { Typing } from "../support/terminal.ts";
-import { CANARIES, type Files, sealedText, type Stage } from "./stage.ts";
+import { CANARIES, type Files, NO_REGISTRY, sealedText, type Stage } from "./stage.ts";
 
 export interface Case {
   readonly title: string;
@@ -63,6 +63,11 @@ export function goodCases(): readonly Case[] {
     },
     { title: "run", args: [...run, IMAGE, "true"], exit: 0 },
     { title: "run, dry run", args: ["run", "--dry-run", "--env", "prod", IMAGE], exit: 0 },
+    {
+      title: "run of an image that is there, with a pull secret",
+      args: [...run, "--image-pull-secret", "pull", "--quiet", IMAGE, "true"],
+      exit: 0,
+    },
     {
       title: "run of a program that prints its secrets",
       args: [
@@ -172,7 +177,35 @@ function badArguments(): readonly Case[] {
       exit: 125,
     },
     { title: "a missing name", args: ["check", "MISSING"], exit: 3 },
-    { title: "an image that is missing", args: [...run, "smtest-no-such-image"], exit: 125 },
+    {
+      title: "an image that is missing",
+      args: [...run, "--pull", "never", "smtest-no-such-image"],
+      exit: 125,
+    },
+    ...badPulls(run),
+  ];
+}
+
+function badPulls(run: readonly string[]): readonly Case[] {
+  const image = `${NO_REGISTRY}/cats:1`;
+  const pull = (title: string, exit: number, ...args: string[]): Case => ({
+    title: `a pull ${title}`,
+    args: [...run, ...args],
+    exit,
+  });
+  return [
+    pull("that no registry answers", 125, "--image-pull-secret", "pull", image),
+    pull("with docker's login", 125, "--host-auth", "--pull=always", image),
+    pull("with two logins", 2, "--host-auth", "--image-pull-secret", "pull", image),
+    pull("with a value as the secret's name", 3, "--image-pull-secret", loose, image),
+    pull("with a value for when", 2, "--pull", loose, image),
+    pull("for a value as platform", 2, "--platform", loose, IMAGE),
+    pull("with a secret that is no config.json", 3, "--image-pull-secret", "token", image),
+    pull("of a value", 2, loose),
+    {
+      ...pull("without the key", 4, "--image-pull-secret", "pull", image),
+      env: { XDG_CONFIG_HOME: "/nonexistent" },
+    },
   ];
 }
 

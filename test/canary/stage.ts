@@ -13,9 +13,14 @@ export const CANARIES = {
   variable: canary("variable"),
   file: canary("file"),
   build: canary("build"),
+  /** Password of a registry, in a pull secret. */
+  pull: canary("pull"),
   /** Never sealed: typed as an argument, put into a broken file, … */
   loose: canary("loose"),
 } as const;
+
+/** Where no registry listens. */
+export const NO_REGISTRY = "127.0.0.1:1";
 
 const BASE_DOCKERFILE = `FROM busybox:local
 RUN --mount=type=secret,id=token,required=true wc -c < /run/secrets/token > /length
@@ -45,6 +50,7 @@ export async function makeStage(): Promise<Stage> {
   const file = ["--file", "/run/secrets/file", "--owner", "app", "--mode", "0440"];
   await seal(["set", "FILE", "--env", "prod", ...file, "--stdin"], CANARIES.file);
   await seal(["set", "token", "--build", "--stdin"], CANARIES.build);
+  await seal(["set", "pull", "--build", "--stdin"], pullSecret());
   await world.write("Dockerfile", BASE_DOCKERFILE);
   const key = (await seal(["key", "export", "--app", "cats"])).trim();
   return {
@@ -54,6 +60,12 @@ export async function makeStage(): Promise<Stage> {
     needles: [...Object.values(CANARIES), key].flatMap(needleBytes),
     [Symbol.asyncDispose]: () => world[Symbol.asyncDispose](),
   };
+}
+
+/** A docker `config.json` with a login for a registry that nobody has. */
+function pullSecret(): string {
+  const auth = Buffer.from(`bot:${CANARIES.pull}`).toString("base64");
+  return JSON.stringify({ auths: { [NO_REGISTRY]: { auth } } });
 }
 
 /** A copy of the app for one case. */

@@ -33,8 +33,8 @@ beforeAll(async () => {
     cwd: world.cwd,
     env: { ...world.env, ...env },
   });
-  const { common, variable, file, build } = CANARIES;
-  watch = await watchArguments([common, variable, file, build, stage.key]);
+  const { common, variable, file, build, pull } = CANARIES;
+  watch = await watchArguments([common, variable, file, build, pull, stage.key]);
 });
 
 afterAll(async () => {

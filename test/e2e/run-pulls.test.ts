@@ -222,7 +222,7 @@ describe("what goes wrong", () => {
     await fails(["--image-pull-secret", "PULL"], code, { exit });
   });
 
-  it("a pull secret that is not there is told before anything happens", async () => {
+  it("RI19: a pull secret that is not there is told before anything happens", async () => {
     await app.set("PULL", [], "{}");
     const ran = await app.run(["--image-pull-secret", "PUL", image]);
     expect(ran).toMatchObject({ code: 3, stderr: expect.stringContaining("did you mean PULL?") });

@@ -204,11 +204,12 @@ describe("run: life of a container", () => {
     await dockerOut(["rm", "-f", ran.containerId]);
   });
 
-  it("IMAGE_MISSING: names the command that gets it", async () => {
-    const ran = runIn({ image: "smtest-no-such-image:1", command: ["true"] });
+  it("IMAGE_MISSING: names the option that forbids to get it", async () => {
+    const container = { rm: true, pull: "never" } as const;
+    const ran = runIn({ image: "smtest-no-such-image:1", command: ["true"], container });
     await expect(ran).rejects.toMatchObject({
       code: "IMAGE_MISSING",
-      hint: "docker pull smtest-no-such-image:1",
+      hint: "leave out --pull never",
     });
   });
 

@@ -13,8 +13,8 @@ let watch: ArgvWatch;
 
 beforeAll(async () => {
   // all but `loose`, which cases type as an argument themselves
-  const { common, variable, file, build } = CANARIES;
-  watch = await watchArguments([common, variable, file, build, stage.key]);
+  const { common, variable, file, build, pull } = CANARIES;
+  watch = await watchArguments([common, variable, file, build, pull, stage.key]);
 });
 
 afterAll(() => stage[Symbol.asyncDispose]());
