@@ -8,14 +8,7 @@ import type { RunOptions, RunResult } from "../../src/run/options.ts";
 import type { PullEvent } from "../../src/run/pull.ts";
 import { run } from "../../src/run/run.ts";
 import { Secret } from "../../src/secret/secret.ts";
-import {
-  dockerCli,
-  dockerOut,
-  engineHost,
-  needsEngine,
-  needsOwnEngine,
-  testEngine,
-} from "../engine/current.ts";
+import { dockerCli, dockerOut, engineHost, needsOwnEngine, testEngine } from "../engine/current.ts";
 import { type ArgvWatch, watchArguments } from "../support/argv-watch.ts";
 import { canary, leaksIn } from "../support/canary.ts";
 import { sealmountOnTerminal } from "../support/cli.ts";
@@ -278,8 +271,12 @@ describe("what goes wrong", () => {
   });
 
   it("an abort ends the pull on the engine, too", async (context) => {
-    // with 20.10, docker's own client leaves such a download behind just so
-    await needsEngine(context, [26, 0], "how to give up a download that stalls");
+    // measured: without containerd's store, `docker pull` leaves such a download behind just so
+    const isContainerd = testEngine().variant.endsWith("containerd");
+    context.skip(
+      !isContainerd,
+      "this engine's image store does not give up a download that stalls",
+    );
     const { os, arch } = (await theEngine()).version;
     await using slow = await imageRegistry({ username: "bot", password, os, arch, stalls: true });
     const stop = new AbortController();

@@ -169,17 +169,20 @@ describe("pullImage", () => {
     expect(failure.code).toBe("DOCKER_REFUSED");
   });
 
-  it("an abort ends it", async () => {
+  it("an abort ends it, and the engine is told by the end of the connection", async () => {
     const stop = new AbortController();
+    const { promise: closed, resolve: close } = Promise.withResolvers<void>();
     const failure = await failureOf(
       pull(
         (response) => {
           response.write('{"status":"Pulling from cats/api"}\n');
+          response.on("close", close);
           setTimeout(() => stop.abort(), 20);
         },
         { signal: stop.signal },
       ),
     );
+    await closed;
     expect(failure.code).toBe("INTERRUPTED");
   });
 });
