@@ -2,9 +2,11 @@
 # packages.sh - the few Debian packages that the tests need beside Node, installed when they are missing.
 #
 #   curl, iproute2, mount            the private engine (test/engine/engine.sh)
+#   gcc, gcc-aarch64-linux-gnu       the gate (src/run/gate) is made again and compared
 #   git                              git contexts: the engine fetches them with it, and a test serves them
 #   libseccomp2, libdevmapper1.02.1  runc, and the dockerd of bookworm
 #   python3, python3-nacl            pseudo-terminals, CPU times, and sealing with another libsodium binding
+#   qemu-user-static                 runs the gate of the other machine
 #
 # Says nothing when all are there. Without apt or root it names what is missing and goes on: what does
 # not need them still works.
@@ -16,6 +18,8 @@ say() { printf 'setup: %s\n' "$*" >&2; }
 probe() {
   case $1 in
     curl) command -v curl ;;
+    gcc) command -v x86_64-linux-gnu-gcc ;;
+    gcc-aarch64-linux-gnu) command -v aarch64-linux-gnu-gcc ;;
     git) command -v git ;;
     iproute2) command -v ip ;;
     mount) command -v umount ;;
@@ -23,11 +27,13 @@ probe() {
     libdevmapper1.02.1) ldconfig -p | grep -F libdevmapper.so.1.02.1 ;;
     python3) [ -x /usr/bin/python3 ] ;;
     python3-nacl) /usr/bin/python3 -c 'import nacl.public' ;;
+    qemu-user-static) command -v qemu-aarch64-static ;;
   esac >/dev/null 2>&1
 }
 list_missing() {
   local package
-  for package in curl git iproute2 mount libseccomp2 libdevmapper1.02.1 python3 python3-nacl; do
+  for package in curl gcc gcc-aarch64-linux-gnu git iproute2 mount libseccomp2 libdevmapper1.02.1 \
+    python3 python3-nacl qemu-user-static; do
     probe "$package" || echo "$package"
   done
 }
