@@ -27,11 +27,13 @@ export {
   type FileTarget,
   type Manifest,
   publicKeyFor,
+  type RunSection,
   type Scope,
   type Seal,
   type SecretFiles,
   type Slot,
   type Source,
+  type VariableDelivery,
 } from "./manifest/model.ts";
 export { chooseEnvironment, overlayEnvironment } from "./manifest/overlay.ts";
 

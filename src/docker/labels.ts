@@ -17,8 +17,11 @@ export const LABEL_ROLE = "sealmount.role";
 /** Host folder whose files the container has mounted; only while the folder must stay. */
 export const LABEL_FOLDER = "sealmount.folder";
 
-/** `app`: the user's container; `helper`: never started, lives for moments; `files`: a tmpfs volume. */
-export type Role = "app" | "helper" | "files";
+/**
+ * `app`: the user's container; `helper`: never started, lives for moments; `files`: a tmpfs volume;
+ * `gate`: a volume with a program of ours, kept for the next run.
+ */
+export type Role = "app" | "helper" | "files" | "gate";
 
 /** The labels of one thing. */
 export function labelsOf(run: string, role: Role): Record<string, string> {

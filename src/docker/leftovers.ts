@@ -12,6 +12,8 @@ export interface Leftover {
   readonly kind: "container" | "volume" | "folder";
   /** Id, name or path. */
   readonly name: string;
+  /** Kept on purpose, for the next run: nothing to report, but free to go. */
+  readonly kept: boolean;
   readonly remove: () => Promise<void>;
 }
 
@@ -67,7 +69,8 @@ function isStale({ State, Created, Labels }: Container, now: number): boolean {
 }
 
 function containerLeftover(engine: Engine, { Id }: Container): Leftover {
-  return { kind: "container", name: Id.slice(0, 12), remove: () => engine.removeContainer(Id) };
+  const remove = async (): Promise<void> => engine.removeContainer(Id);
+  return { kind: "container", name: Id.slice(0, 12), kept: false, remove };
 }
 
 async function volumeLeftovers(
@@ -79,12 +82,23 @@ async function volumeLeftovers(
   const { Volumes } = await engine.request<{ Volumes: Volume[] | null }>("GET", "/volumes", {
     query,
   });
-  return (Volumes ?? [])
-    .filter(({ Labels, CreatedAt }) => {
-      const made = Date.parse(CreatedAt ?? "") || 0;
-      return !runs.has(Labels?.[LABEL_RUN]) && isAbandoned(Labels?.[LABEL_OWNER], made, now);
-    })
-    .map(({ Name }) => ({ kind: "volume", name: Name, remove: () => engine.removeVolume(Name) }));
+  const abandoned = (Volumes ?? []).filter(({ Labels, CreatedAt }) => {
+    const made = Date.parse(CreatedAt ?? "") || 0;
+    return !runs.has(Labels?.[LABEL_RUN]) && isAbandoned(Labels?.[LABEL_OWNER], made, now);
+  });
+  const found: Leftover[] = [];
+  for (const { Name, Labels } of abandoned) {
+    const kept = Labels?.[LABEL_ROLE] === "gate";
+    // containers of other runs than the one that made it have it mounted
+    if (kept && (await isUsed(engine, Name))) continue;
+    found.push({ kind: "volume", name: Name, kept, remove: () => engine.removeVolume(Name) });
+  }
+  return found;
+}
+
+async function isUsed(engine: Engine, volume: string): Promise<boolean> {
+  const query = { all: true, filters: JSON.stringify({ volume: [volume] }) };
+  return (await engine.request<unknown[]>("GET", "/containers/json", { query })).length > 0;
 }
 
 /**
@@ -130,7 +144,12 @@ async function folderLeftovers(
   const id = engine === null ? null : (await engine.request<{ ID: string }>("GET", "/info")).ID;
   return folders
     .filter((folder) => mayGo(folder, id, facts))
-    .map(({ path }) => ({ kind: "folder", name: path, remove: () => removePrivateFolder(path) }));
+    .map(({ path }) => ({
+      kind: "folder",
+      name: path,
+      kept: false,
+      remove: () => removePrivateFolder(path),
+    }));
 }
 
 /** A folder that stays with its container is judged only by the engine that has the container. */

@@ -56,7 +56,8 @@ async function leftoverLines(
   engine: Engine | null,
 ): Promise<DoctorLine[]> {
   try {
-    const leftovers = await findLeftovers(engine, env);
+    const every = await findLeftovers(engine, env);
+    const leftovers = every.filter(({ kept }) => clean === true || !kept);
     if (leftovers.length === 0) return [okLine("leftovers", "none")];
     if (clean !== true) return leftovers.map(reportOf);
     const lines: DoctorLine[] = [];

@@ -86,6 +86,17 @@ export interface Slot {
   readonly place: Place;
 }
 
+/**
+ * How a secret that is a variable reaches a container: in the create request, hidden from it, or as a
+ * file whose path is in `NAME_FILE`.
+ */
+export type VariableDelivery = "plain" | "hidden" | "file";
+
+/** `[run]`: what holds for `run` where its options say nothing else. */
+export interface RunSection {
+  readonly env?: VariableDelivery;
+}
+
 /** One parsed and validated manifest: names, sealed text and places; no plaintext secret. */
 export interface Manifest {
   /** Name of the file as errors show it. */
@@ -99,6 +110,7 @@ export interface Manifest {
   readonly registries: readonly Slot[];
   readonly git: readonly Slot[];
   readonly defaultEnvironment?: string;
+  readonly run?: RunSection;
   /** Folders of sub-apps, relative to this manifest's folder. */
   readonly applings: readonly string[];
   /** Oddities that do not stop anything, such as a top-level key that nearly has one of our names. */

@@ -5,6 +5,7 @@ import type { Manifest, Seal } from "./model.ts";
 import { isEnvironmentName } from "./names.ts";
 import { nearMiss } from "./near-miss.ts";
 import { Problems } from "./problems.ts";
+import { readRun } from "./run-section.ts";
 import { readSeal } from "./seal-section.ts";
 import { readBuildSecrets, readEnvironments, readSecretFiles } from "./sections.ts";
 import { readSlots } from "./slots.ts";
@@ -43,6 +44,7 @@ function readManifest(root: Fields, context: ManifestContext): Manifest {
   const environments = readEnvironments(root);
   fileClashes(environments, problems);
   const defaultEnvironment = readDefaultEnvironment(root);
+  const run = readRun(root);
   warnNearMisses(root);
   return {
     file: context.file,
@@ -54,6 +56,7 @@ function readManifest(root: Fields, context: ManifestContext): Manifest {
     git: readSlots(root, "git"),
     applings: readApplings(root),
     ...(defaultEnvironment === undefined ? {} : { defaultEnvironment }),
+    ...(run === undefined ? {} : { run }),
     warnings: problems.warnings,
   };
 }
@@ -94,6 +97,7 @@ const OUR_KEYS: ReadonlyMap<string, readonly TomlNode["kind"][]> = new Map([
   ["git", ["table"]],
   ["applings", ["array"]],
   ["default_environment", ["string"]],
+  ["run", ["table"]],
 ]);
 
 /** An unknown key may be the platform's, so a near miss of ours is only a warning. */

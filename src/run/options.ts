@@ -2,6 +2,7 @@
 import type { Engine } from "../docker/engine.ts";
 import type { DeliveryKind } from "../docker/delivery-choice.ts";
 import type { LoginStore } from "../docker/registry-auth.ts";
+import type { VariableDelivery } from "../manifest/model.ts";
 import type { Secret } from "../secret/secret.ts";
 import type { DigestKey } from "./live/digest-key.ts";
 import type { LaunchIdentity } from "./live/spec.ts";
@@ -90,6 +91,8 @@ export interface PlanOptions {
   readonly delivery?: "auto" | DeliveryKind | undefined;
   /** `sealmount agent` runs for this engine: it brings the files back after each start. */
   readonly agent?: boolean | undefined;
+  /** How secrets without a file travel; `plain` when left out, and then with a warning. */
+  readonly variables?: VariableDelivery | undefined;
   /** Environment of the client: `-e NAME` without a value reads it. */
   readonly env: Env;
   /** Contents of `envFile`, in order; `run` reads them itself. */

@@ -1,6 +1,7 @@
 /** What a run will do, as plain data: names, paths and modes, never a value. */
 import { SealmountError, UsageError } from "../errors.ts";
 import { scrubEnvironment } from "../keys/variables.ts";
+import type { VariableDelivery } from "../manifest/model.ts";
 import { nearMiss } from "../manifest/near-miss.ts";
 import { toCreateBody, targetsOf } from "./create-body.ts";
 import { planDelivery } from "./delivery/life.ts";
@@ -16,12 +17,22 @@ import { parseEnv, parseEnvFile } from "./flags/environment.ts";
 import type { Variable } from "./flags/environment.ts";
 import { readImageName } from "./image-name.ts";
 import type { ContainerOptions, FileRequest, PlanOptions, PlanEntry } from "./options.ts";
+import {
+  filesForVariables,
+  pathVariable,
+  plainWarnings,
+  secretVariables,
+  targetsOfVariables,
+} from "./variables.ts";
 
 /** A variable by name, and where its value comes from. */
 export interface PlannedVariable {
   readonly name: string;
-  /** `secret` and `plain` from the manifest, `option` from `-e` or `--env-file`. */
-  readonly from: "secret" | "plain" | "option";
+  /**
+   * `secret` and `plain` from the manifest, `option` from `-e` or `--env-file`; `path`: where the file
+   * of a secret lies.
+   */
+  readonly from: "secret" | "plain" | "option" | "path";
 }
 
 /** A file by name. */
@@ -40,6 +51,8 @@ export interface RunPlan {
   readonly image: string;
   readonly command: readonly string[];
   readonly env: readonly PlannedVariable[];
+  /** How the secrets among `env` travel. */
+  readonly variables: VariableDelivery;
   readonly files: readonly PlannedFile[];
   readonly delivery: PlannedDelivery;
   /** The options as given, but for the values of `env`. */
@@ -59,26 +72,30 @@ export function planRun(options: PlanOptions): RunPlan {
   const { env: _env, envFile: _envFile, ...container } = options.container ?? {};
   readImageName(options.image);
   toCreateBody(container, { image: options.image, command: [], cwd: "/" });
-  const files = planFiles(options);
+  const { variables = "plain" } = options;
+  const { names, requests } = planSecretVariables(options);
+  const files = planFiles({ ...options, files: requests });
   checkTogether(
     files.filter(({ path }) => path.startsWith("/")),
-    targetsOf(container, "/"),
+    [...targetsOf(container, "/"), ...targetsOfVariables(variables, names)],
   );
+  const envFiles = variables === "hidden" && names.length > 0 ? 1 : 0;
   return {
     image: options.image,
     command: options.command ?? [],
-    env: planVariables(options, new Set(files.map(({ name }) => name))),
+    env: planVariables(options, files, variables === "file" ? names : []),
+    variables,
     files,
     delivery: planDelivery(
       {
         kind: options.delivery ?? "auto",
         agent: options.agent === true,
-        files: files.length,
+        files: files.length + envFiles,
       },
       container,
     ),
     container,
-    warnings: warningsOf(container, files),
+    warnings: [...plainWarnings(options.variables, names), ...warningsOf(container, files)],
   };
 }
 
@@ -102,8 +119,23 @@ export function resolveFiles(
   const folder = plan.container.workdir ?? workingFolder;
   const files = plan.files.map((file) => ({ ...file, path: resolveTarget(file.path, folder) }));
   for (const file of files) checkPath(file);
-  checkTogether(files, targetsOf(plan.container, cwd));
+  const names = plan.env.flatMap(({ name, from }) => (from === "secret" ? [name] : []));
+  const own = targetsOfVariables(plan.variables, names);
+  checkTogether(files, [...targetsOf(plan.container, cwd), ...own]);
   return files;
+}
+
+/** Secrets that are variables, and the file requests with those that become files. */
+function planSecretVariables(options: PlanOptions): {
+  readonly names: readonly string[];
+  readonly requests: readonly FileRequest[];
+} {
+  const { entries = [], files = [] } = options;
+  const typed = new Set(optionVariables(options).map(({ name }) => name));
+  const facts = { entries, files, typed };
+  const names = secretVariables(facts);
+  if (options.variables !== "file") return { names, requests: files };
+  return { names, requests: [...files, ...filesForVariables(facts, names, options)] };
 }
 
 function planFiles(options: PlanOptions): PlannedFile[] {
@@ -149,13 +181,19 @@ function withoutGaps(layer: Partial<FileRequest>): Partial<PlannedFile> {
   };
 }
 
-function planVariables(options: PlanOptions, files: ReadonlySet<string>): PlannedVariable[] {
+/** @param moved - secrets that became files, whose paths become variables */
+function planVariables(
+  options: PlanOptions,
+  files: readonly PlannedFile[],
+  moved: readonly string[],
+): PlannedVariable[] {
   const planned = new Map<string, PlannedVariable>();
   for (const { name, sensitive } of options.entries ?? []) {
-    if (files.has(name)) continue;
+    if (files.some((file) => file.name === name)) continue;
     refuseKeyVariable(name);
     planned.set(name, { name, from: sensitive ? "secret" : "plain" });
   }
+  for (const name of moved.map(pathVariable)) planned.set(name, { name, from: "path" });
   for (const { name } of optionVariables(options)) planned.set(name, { name, from: "option" });
   return [...planned.values()];
 }

@@ -130,7 +130,10 @@ export async function leftovers(pid: number | undefined = process.pid): Promise<
     listPrivateFolders(ENV),
   ]);
   const lines = `${containers}\n${volumes}`.split("\n");
-  const made = lines.filter((line) => line.startsWith(`${pid}.`));
+  // the gate's volume stays for the next run
+  const made = lines.filter(
+    (line) => line.startsWith(`${pid}.`) && !line.includes(" sealmount-gate-"),
+  );
   return [
     ...made.map((line) => line.split(" ")[1] ?? ""),
     ...folders.map(({ path }) => path).filter((path) => path.startsWith(RUNTIME)),

@@ -14,8 +14,11 @@ import {
   publicKeyFor,
   run,
   type RunOptions,
+  UsageError,
+  type VariableDelivery,
 } from "../../index.ts";
 import type { Context, Handler } from "../spec.ts";
+import type { Values } from "../values.ts";
 import { containerOptionsOf } from "./run-options.ts";
 import { connect } from "./engine.ts";
 import { type KeySearch, keyringOf } from "./keyring.ts";
@@ -27,9 +30,10 @@ import { environmentOf, openProject, optional, warnAll } from "./shared.ts";
 /** `run IMAGE`: a container with the secrets of one environment. */
 export const handle: Handler = async (context) => {
   const { values, out, env } = context;
-  const typed = typedOptions(context);
+  const asked = typedOptions(context);
   refuseTwoLogins(context);
   const project = await openProject(context);
+  const typed = withManifest(asked, project);
   const environment = environmentOf(context, project);
   using keyring = keyringOf(context, project);
   const { auth, selection } = runLogins(context, { project, environment, keyring });
@@ -87,9 +91,26 @@ function typedOptions({ operands, values, env }: Context): PlanOptions {
     files: values.list("file").map(parseFileFlag),
     delivery: (values.get("delivery") ?? "auto") as NonNullable<PlanOptions["delivery"]>,
     agent: values.flag("agent"),
+    ...optional("variables", variablesOf(values)),
     ...optional("owner", values.get("owner")),
     ...optional("mode", mode === undefined ? undefined : parseMode(mode)),
   };
+}
+
+/** `[run]` of the manifest, where nothing was typed. */
+function withManifest(typed: PlanOptions, { manifest }: Project): PlanOptions {
+  return { ...typed, ...optional("variables", typed.variables ?? manifest.run?.env) };
+}
+
+/** The one of `--env-hidden`, `--env-as-file` and `--env-plain` that was typed. */
+function variablesOf(values: Values): VariableDelivery | undefined {
+  const ways = { "env-hidden": "hidden", "env-as-file": "file", "env-plain": "plain" } as const;
+  const typed = Object.entries(ways).filter(([option]) => values.flag(option));
+  if (typed.length <= 1) return typed[0]?.[1];
+  const [one, other] = typed.map(([option]) => `--${option}`);
+  throw new UsageError("USAGE_CONFLICT", `${one} and ${other} exclude each other`, {
+    hint: "give one of them",
+  });
 }
 
 async function perform(

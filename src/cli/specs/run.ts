@@ -57,6 +57,19 @@ const LOGINS: readonly OptionSpec[] = [
   { long: "host-auth", about: "pull with docker's own logins only, without [registries]" },
 ];
 
+const VARIABLES: readonly OptionSpec[] = [
+  {
+    long: "env-hidden",
+    about: "variables that docker inspect, the engine's disk and docker commit never see",
+  },
+  { long: "env-as-file", about: "each secret as a file; the variable NAME_FILE has its path" },
+  {
+    long: "env-plain",
+    about: "secrets in docker's own variables, without a warning",
+    fallback: "[run] env of the manifest, else so, with a warning",
+  },
+];
+
 /** A container with secrets. */
 export const RUN: CommandSpec = {
   name: "run",
@@ -68,6 +81,7 @@ export const RUN: CommandSpec = {
   options: [
     ENVIRONMENT,
     ...SELECTION,
+    ...VARIABLES,
     ...DELIVERY,
     ...LOGINS,
     NO_MASK,
@@ -89,7 +103,8 @@ export const RUN: CommandSpec = {
   exits: [0, 1, 2, 3, 4, 5, 9, 125, 130],
   notes: [
     "Options end at IMAGE. A secret without a file is an environment variable, which docker " +
-      "inspect shows; a file is on a read-only tmpfs below /run/secrets, and inspect does not.",
+      "inspect shows unless it is hidden; a file is on a read-only tmpfs below /run/secrets, and " +
+      "inspect does not.",
     "Logins for a pull are opened when one is needed: [registries] of the manifest, else what " +
       "docker login left.",
     CODES_KEPT,

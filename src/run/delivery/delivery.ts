@@ -39,8 +39,12 @@ export interface DeliveryContext {
   /** Targets of the user's mounts and of the image's volumes. */
   readonly mounts: readonly string[];
   readonly env: Env;
+  /** `sealmount agent` brings the files back after each start: volumes are mounted whole. */
+  readonly reseed: boolean;
   /** A helper without mounts, where one was made ahead of the choice. */
   readonly helper?: Promise<Helper> | undefined;
+  /** What a delivery's own helpers have mounted besides. */
+  readonly helperMounts?: readonly Mount[] | undefined;
 }
 
 /**

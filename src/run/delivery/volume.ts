@@ -9,6 +9,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { statusOf } from "../../docker/errors.ts";
+import type { Engine } from "../../docker/engine.ts";
 import { labelsOf } from "../../docker/labels.ts";
 import { compareApi } from "../../docker/version.ts";
 import { DockerError } from "../../errors.ts";
@@ -59,18 +60,26 @@ export async function prepareVolume(context: DeliveryContext): Promise<Delivery>
   }
 }
 
+/** True for an engine that mounts parts of volumes; others mount the whole one in silence. */
+export function mountsParts({ version }: Pick<Engine, "version">): boolean {
+  return compareApi(version.api, SUBPATH_API) >= 0;
+}
+
 async function prepareOn(
   filesystem: "tmpfs" | "ramfs",
   context: DeliveryContext,
 ): Promise<Delivery> {
   const { engine, files, mounts } = context;
-  const subpath = compareApi(engine.version.api, SUBPATH_API) >= 0;
+  const subpath = mountsParts(engine) && !context.reseed;
   // without parts of volumes, each folder needs its own, whatever the image has there
   const whole = subpath ? null : storeLayout(placeInFolders(files));
   const volumes = volumesOf(context.run, whole, volumeSize(files));
   const steps: CleanupStep[] = [];
   for (const volume of volumes) steps.push(await createVolume(context, volume, filesystem));
-  const [writer, holder] = await createTwoHelpers(context, helperMounts(volumes));
+  const [writer, holder] = await createTwoHelpers(context, [
+    ...helperMounts(volumes),
+    ...(context.helperMounts ?? []),
+  ]);
   // the first to mount the volumes, and its answers carry the engine's reason; one after the other,
   // since looking at the image mounts them too
   await proveMemory(context, writer.id, volumes);

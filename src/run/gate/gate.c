@@ -60,7 +60,7 @@ enum { OURS = 125, NOT_EXECUTABLE = 126, NOT_FOUND = 127, SIGNALLED = 128 };
 
 struct text { const char *at; word size; };
 struct variables { char **list; word count; };
-struct file { char *at; word size; };
+struct file { char *at; word size; long descriptor; };
 
 static word length(const char *text) {
   word size = 0;
@@ -88,10 +88,10 @@ static void *map(word size, long descriptor) {
   return at < 0 && at > -4096 ? 0 : (void *)at;
 }
 
-/* Maps the whole file; size 0 stands for a file that is not there, or not yet complete. */
+/* Maps the whole file; size 0 stands for one that is not there, not readable, or not yet complete. */
 static struct file open_file(const char *path) {
-  struct file file = { 0, 0 };
   long descriptor = call(OPENAT, HERE, (word)path, CLOSE_ON_EXEC, 0, 0, 0);
+  struct file file = { 0, 0, descriptor };
   if (descriptor < 0) return file;
   long size = call(LSEEK, descriptor, 0, SEEK_END, 0, 0, 0);
   if (size > 0) file.at = map(size, descriptor);
@@ -204,6 +204,7 @@ _Noreturn void gate(word *stack) {
   if (stack[0] < 4) fail(OURS, "usage: gate now|wait ENVFILE PROGRAM [ARG...]", "");
   const char *path = arguments[2];
   struct file file = *arguments[1] == 'w' ? wait_for(path) : open_file(path);
+  if (file.descriptor == -EACCES) fail(OURS, "only the container's own user may read ", path);
   if (!file.size)
     fail(OURS, "the secrets of this container are gone: start it anew with sealmount; no ", path);
   explain(become(arguments + 3, merge(own, file)), arguments[3]);

@@ -66,6 +66,7 @@ function programTests(machine: Machine): void {
 
   /** Folders for searches: `a` has what can't be executed, `b` has what can, `here` is entered. */
   beforeAll(async () => {
+    await chmod(folder, 0o755);
     for (const name of ["a", "a/folder", "b", "here"]) {
       await mkdir(join(own, name), { recursive: true });
     }
@@ -95,6 +96,7 @@ function programTests(machine: Machine): void {
     readonly env?: Readonly<Record<string, string>>;
     readonly records?: readonly (string | Buffer)[] | null;
     readonly mode?: "now" | "wait";
+    readonly uid?: number;
   }
 
   function start(args: readonly string[], o: Options): ChildProcess {
@@ -104,6 +106,7 @@ function programTests(machine: Machine): void {
     return spawn(resolveProgram(program), rest, {
       cwd: join(own, "here"),
       env: { ...o.env },
+      ...(o.uid === undefined ? {} : { uid: o.uid }),
       stdio: ["ignore", "pipe", "pipe"],
     });
   }
@@ -195,6 +198,16 @@ function programTests(machine: Machine): void {
       await writeFile(envFile, text);
       const { code, err } = await ended(start(["/usr/bin/env"], {}));
       expect([code, err]).toEqual([125, `${gone}${envFile}\n`]);
+    });
+
+    it.skipIf(process.getuid?.() !== 0)("tells one that this user may not read", async () => {
+      await deliver(["A=1"]);
+      await chmod(envFile, 0o400);
+      const { code, err } = await ended(start(["/usr/bin/env"], { uid: 65_534 }));
+      expect([code, err]).toEqual([
+        125,
+        `sealmount: only the container's own user may read ${envFile}\n`,
+      ]);
     });
 
     it("says how it is called", async () => {

@@ -1,0 +1,205 @@
+/** The way of the files into a new container: chosen, prepared, and filled while it is created. */
+import { DockerError, PolicyError } from "../errors.ts";
+import { targetsOf } from "./create-body.ts";
+import { isInvisible, prepareBind } from "./delivery/bind.ts";
+import { chooseFor } from "./delivery/choose.ts";
+import type { Choice } from "./delivery/choose.ts";
+import type {
+  Delivery,
+  DeliveryContext,
+  FileToDeliver,
+  StoreContent,
+} from "./delivery/delivery.ts";
+import { createHelper, type Helper } from "./delivery/helper.ts";
+import { refuseVolume } from "./delivery/life.ts";
+import { mountsParts, prepareVolume } from "./delivery/volume.ts";
+import { DEFAULT_FOLDER } from "./file-target.ts";
+import { createWithBoundGate, gateForRun, type GatedRun, prepareWithGate } from "./gate/hide.ts";
+import type { Created, CreateParts, Launched, Prepared } from "./launch.ts";
+import { contentOf } from "./live/describe.ts";
+import type { RunEntry, RunOptions } from "./options.ts";
+import { IMAGE_USER, resolveOwner } from "./owner.ts";
+import type { Ids } from "./owner.ts";
+import type { PlannedFile } from "./plan.ts";
+import { readText } from "./probe.ts";
+
+/** Makes what the files go to, once their mounts are there. */
+export type Make = (prepared: Prepared, parts: CreateParts) => Promise<Created>;
+
+type CreatedWithFiles = Created & Pick<Launched, "delivery">;
+
+const NOTHING: StoreContent = { files: [], owners: [], note: "" };
+
+/** A launch with the road that its files take. */
+interface Road {
+  readonly prepared: Prepared;
+  readonly make: Make;
+  readonly context: DeliveryContext;
+  readonly gated: GatedRun | null;
+}
+
+/** Creates the container by `make`, with the files in place. Throws as `launch`. */
+export async function createWithFiles(prepared: Prepared, make: Make): Promise<CreatedWithFiles> {
+  const { plan, enter } = prepared;
+  if (plan.delivery.kind === "none") {
+    enter("create");
+    const parts = { delivery: undefined, content: NOTHING, gate: null, gateMode: "now" } as const;
+    return { ...(await make(prepared, parts)), delivery: undefined };
+  }
+  const { choice, helper } = await chooseAhead(prepared);
+  if (choice.kind === "volume") return onRoad(prepared, make, { choice, helper: undefined });
+  return onRoad(prepared, make, { choice, helper });
+}
+
+interface Chosen {
+  readonly choice: Choice;
+  readonly helper: Promise<Helper> | undefined;
+}
+
+async function onRoad(prepared: Prepared, make: Make, chosen: Chosen): Promise<CreatedWithFiles> {
+  const byVolume = chosen.choice.kind === "volume";
+  const gated = await gateForRun(prepared, { isGuarded: byVolume && emptyAfterRestart(prepared) });
+  const context = { ...deliveryContext(prepared, gated), helper: chosen.helper };
+  const road = { prepared, make, context, gated };
+  try {
+    return await (byVolume ? byVolumes(road) : byBind(road, chosen.choice.engineId));
+  } finally {
+    gated?.file.value.wipe();
+  }
+}
+
+/**
+ * Where the engine mounts whole volumes, a container that is started again would find them empty and
+ * run: there the gate stands guard.
+ */
+function emptyAfterRestart({ options, plan }: Prepared): boolean {
+  return plan.delivery.reseed || !mountsParts(options.engine);
+}
+
+async function byVolumes(road: Road): Promise<CreatedWithFiles> {
+  const { prepared, make, context, gated } = road;
+  refuseVolume(prepared.plan.delivery, prepared.plan.container);
+  const [delivery, gate] = await prepareWithGate(context, gated, prepareVolume);
+  const gateMode = prepared.plan.delivery.reseed ? "wait" : "now";
+  return fillAndCreate(road, delivery, async (content) =>
+    make(prepared, { delivery, content, gate, gateMode }),
+  );
+}
+
+async function byBind(road: Road, engineId: string): Promise<CreatedWithFiles> {
+  const { prepared, make, context, gated } = road;
+  const delivery = await prepareBind(context, engineId);
+  try {
+    return await fillAndCreate(road, delivery, async (content) =>
+      createWithBoundGate(context, gated, async (gate) =>
+        make(prepared, { delivery, content, gate, gateMode: "now" }),
+      ),
+    );
+  } catch (error) {
+    if (!isInvisible(error, delivery)) throw error;
+    await delivery.ended();
+  }
+  // a socket that leads elsewhere, Docker Desktop, an engine with mounts of its own
+  if (prepared.plan.delivery.kind === "bind") {
+    throw new DockerError("DELIVERY_FAILED", "the engine does not see this machine's memory", {
+      hint: "use --delivery volume",
+    });
+  }
+  return onRoad(prepared, make, { choice: { kind: "volume", engineId: "" }, helper: undefined });
+}
+
+/** The helper for a bind is made while the engine is still being asked what it is. */
+async function chooseAhead(prepared: Prepared): Promise<Chosen> {
+  const { options, plan, cleanup } = prepared;
+  const { engine, env } = options;
+  const { kind } = plan.delivery;
+  if (kind === "none") throw new Error("nothing is delivered");
+  const mayBind = kind === "bind" || (kind === "auto" && engine.endpoint.local);
+  const helper = mayBind ? createHelper(deliveryContext(prepared, null)) : undefined;
+  helper?.catch(() => undefined);
+  const owners = plan.files.map(({ owner }) => owner);
+  if (plan.variables === "hidden") owners.push(IMAGE_USER);
+  const choice = await chooseFor({ engine, env, asked: kind, owners });
+  if (choice.kind === "volume" && helper !== undefined) await cleanup.run((await helper).step);
+  return { choice, helper };
+}
+
+async function fillAndCreate(
+  { prepared, context, gated }: Road,
+  delivery: Delivery,
+  create: (content: StoreContent) => Promise<Created>,
+): Promise<CreatedWithFiles> {
+  const { options, enter } = prepared;
+  if (options.strict === true) refuseWarnings(delivery.warnings);
+  for (const warning of delivery.warnings) options.onWarning?.(warning);
+  const owners = await ownersOf(prepared, { probe: delivery.probe, isGated: gated !== null });
+  const content = contentOf(options, context.files, owners);
+  enter("create");
+  enter("fill");
+  // at the same time; waits for both, or what one has made gets lost
+  const [created, filled] = await Promise.allSettled([create(content), delivery.fill(content)]);
+  if (created.status === "rejected") throw created.reason;
+  if (filled.status === "rejected") throw filled.reason;
+  return { ...created.value, delivery };
+}
+
+function refuseWarnings([first]: readonly string[]): void {
+  if (first === undefined) return;
+  throw new PolicyError("POLICY", `refused by --strict: ${first}`, {
+    hint: "deliver the secrets to a folder that the image does not have",
+  });
+}
+
+function deliveryContext(prepared: Prepared, gated: GatedRun | null): DeliveryContext {
+  const { options, plan, cleanup, run, image } = prepared;
+  const files = prepared.files.map((file) => fileToDeliver(file, options));
+  return {
+    engine: options.engine,
+    cleanup,
+    run,
+    image: image.Id,
+    platform: plan.container.platform,
+    files: gated === null ? files : [...files, gated.file],
+    mounts: [
+      ...targetsOf(plan.container, options.cwd),
+      ...Object.keys(image.Config?.Volumes ?? {}),
+    ],
+    reseed: plan.delivery.reseed,
+    env: options.env,
+  };
+}
+
+function fileToDeliver(file: PlannedFile, options: RunOptions): FileToDeliver {
+  const { name, path, mode } = file;
+  const entry = options.entries?.find((other) => other.name === name);
+  if (entry === undefined) throw new Error(`no entry for file ${name}`);
+  return { name, path, mode, ownFolder: hasOwnFolder(path, entry), value: entry.value };
+}
+
+/** The default folder is for secrets, and so is that of a `[[secret_files]]`. */
+function hasOwnFolder(path: string, { file }: RunEntry): boolean {
+  const isListed = file?.ownFolder === true && file.path === path;
+  return isListed || path.startsWith(`${DEFAULT_FOLDER}/`);
+}
+
+async function ownersOf(
+  prepared: Prepared,
+  { probe, isGated }: { readonly probe: string; readonly isGated: boolean },
+): Promise<Ids[]> {
+  const { options, plan, image } = prepared;
+  const user = plan.container.user ?? image.Config?.User ?? "";
+  const tables = new Map<string, Promise<string | null>>();
+  const read = async (path: string): Promise<string | null> => {
+    const text = tables.get(path) ?? readText(options.engine, probe, path);
+    tables.set(path, text);
+    return text;
+  };
+  const wanted = prepared.files.map(({ owner }) => owner);
+  // the gate's own file
+  if (isGated) wanted.push(IMAGE_USER);
+  const owners: Ids[] = [];
+  for (const owner of wanted) {
+    owners.push(await resolveOwner(owner === IMAGE_USER ? user : owner, read));
+  }
+  return owners;
+}
