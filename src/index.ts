@@ -114,6 +114,7 @@ export {
 export type { ViaPlan, ViaTool } from "./build/via-plan.ts";
 
 // run and exec
+export { execIn, type ExecInFlags, type ExecInOptions } from "./run/exec-in.ts";
 export { run } from "./run/run.ts";
 export { planRun, type RunPlan } from "./run/plan.ts";
 export { type DigestKey, digestKeyFor } from "./run/live/digest-key.ts";

@@ -120,11 +120,15 @@ export class Engine {
       readonly headers?: Readonly<Record<string, string | readonly string[]>>;
       readonly upgrade: "h2c" | "tcp";
       readonly query?: Query;
+      readonly body?: Buffer;
       readonly signal?: AbortSignal | undefined;
     },
   ): Promise<Duplex> {
-    const { headers, query, signal } = o;
-    return this.#transport.hijack({ method: "POST", path, headers, query, signal }, o.upgrade);
+    const { headers, query, body, signal } = o;
+    return this.#transport.hijack(
+      { method: "POST", path, headers, query, body, signal },
+      o.upgrade,
+    );
   }
 
   async info(): Promise<EngineInfo> {

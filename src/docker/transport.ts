@@ -55,8 +55,8 @@ export class Transport {
   /**
    * Asks for a protocol upgrade and returns the raw socket, early bytes included.
    *
-   * Nothing is sent after the request's header block before the 101 arrives: the engine throws its
-   * read buffer away when it hands the connection over (so: Content-Length 0, never chunked).
+   * Nothing is sent after the request, whose body has a length, before the 101 arrives: the engine
+   * throws its read buffer away when it hands the connection over (so: Content-Length, never chunked).
    */
   async hijack(call: Call, protocol: string): Promise<Duplex> {
     const headers = {
@@ -65,7 +65,7 @@ export class Transport {
       Connection: "Upgrade",
       Upgrade: protocol,
     };
-    const upgraded = { ...call, headers, body: Buffer.alloc(0), upgrade: true };
+    const upgraded = { ...call, headers, body: call.body ?? Buffer.alloc(0), upgrade: true };
     const answer = await this.#exchange(upgraded);
     if (answer instanceof Duplex) return answer;
     await this.#checked(call, answer);

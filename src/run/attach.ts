@@ -115,7 +115,7 @@ function followSize({ engine, id }: AttachContext, terminal: Terminal): () => vo
 }
 
 /** Its end becomes the program's end of file: the socket is half closed. */
-function feed(stdin: NodeJS.ReadableStream, stream: Duplex): () => void {
+export function feed(stdin: NodeJS.ReadableStream, stream: Duplex): () => void {
   stdin.pipe(stream);
   return () => {
     stdin.unpipe(stream);
@@ -125,7 +125,7 @@ function feed(stdin: NodeJS.ReadableStream, stream: Duplex): () => void {
 }
 
 /** A closed output (`| head`) must not stop the container: its owner sees the error event. */
-function passTo(output: NodeJS.WritableStream): Writable {
+export function passTo(output: NodeJS.WritableStream): Writable {
   return new Writable({
     write(chunk: Buffer, _encoding, done) {
       output.write(chunk, () => done());

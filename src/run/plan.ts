@@ -198,8 +198,12 @@ function planVariables(
   return [...planned.values()];
 }
 
-function refuseKeyVariable(name: string): void {
-  // one rule for children and containers
+/**
+ * One rule for children and containers.
+ *
+ * @throws {@link UsageError} USAGE for a key variable
+ */
+export function refuseKeyVariable(name: string): void {
   if (name in scrubEnvironment({ [name]: "" })) return;
   throw new UsageError("USAGE", `the key variable ${name} can't be passed to a container`, {
     hint: "a container gets opened values, never the key: leave the option out",

@@ -56,8 +56,18 @@ async function dockerfile(...lines: string[]): Promise<void> {
 describe("run", () => {
   it("IX1, RI13: gives values and files, masks them on a pipe, passes on the exit code", async () => {
     const script = 'echo "$KEY"; cat /run/secrets/cert.pem; echo; echo "$KEY" >&2; exit 42';
-    const ran = await sealmount(["run", "--rm", BASE, "--", "sh", "-c", script], at);
+    const words = ["run", "--rm", "--env-plain", BASE, "--", "sh", "-c", script];
+    const ran = await sealmount(words, at);
     expect(ran).toMatchObject({ code: 42, stdout: "***\n***\n", stderr: "***\n" });
+  });
+
+  it("tells once where a plain variable shows, and nothing of a hidden one", async () => {
+    const plain = await sealmount(["run", "--rm", BASE, "true"], at);
+    expect(plain.stderr).toMatch(/^sealmount: warning: KEY can be read in docker inspect.*\n$/);
+    for (const option of ["--env-hidden", "--env-as-file", "--env-plain"]) {
+      const ran = await sealmount(["run", "--rm", option, BASE, "true"], at);
+      expect([option, ran.code, ran.stderr]).toEqual([option, 0, ""]);
+    }
   });
 
   it("RI14: inside, every byte is right", async () => {
@@ -134,7 +144,7 @@ describe("run", () => {
 
   it("leaves nothing behind when its reader goes away", async () => {
     const [program, main] = cliCommand();
-    const script = `"${program}" "${main}" run --rm ${BASE} sh -c 'while :; do echo line; done' | head -1`;
+    const script = `"${program}" "${main}" run --rm --env-plain ${BASE} sh -c 'while :; do echo line; done' | head -1`;
     const ran = await run("bash", ["-c", script], at);
     expect(ran).toMatchObject({ code: 0, stdout: "line\n", stderr: "" });
   });

@@ -9,13 +9,20 @@ import {
   UsageError,
 } from "../../index.ts";
 import type { Context, Handler } from "../spec.ts";
+import { execInContainer, refuseContainerFlags } from "./exec-container.ts";
 import { keyringOf } from "./keyring.ts";
 import { protect, maskedStream } from "./masking.ts";
 import { environmentOf, openProject, selectionOf, warnAll } from "./shared.ts";
 
-/** `exec -- COMMAND`: a local program with the values of one environment. */
-export const handle: Handler = async (context) => {
+/** `exec -- COMMAND`: a local program with the values of one environment, or one in a container. */
+export const handle: Handler = async (context) =>
+  context.values.get("container") === undefined
+    ? execHere(context)
+    : execInContainer(context, context.values.get("container") ?? "");
+
+async function execHere(context: Context): Promise<number> {
   const { operands: command, values, env, out } = context;
+  refuseContainerFlags(context);
   const requests = values.list("file").map(fileRequest);
   const project = await openProject(context);
   const options = { environment: environmentOf(context, project), selection: selectionOf(context) };
@@ -36,7 +43,7 @@ export const handle: Handler = async (context) => {
   warnAll(context, opened.warnings);
   // awaited here: returning the promise would wipe the values before they are used
   return await perform(context, asFiles(opened.entries, requests));
-};
+}
 
 async function perform(context: Context, entries: readonly ExecEntry[]): Promise<number> {
   const { operands: command, values, env, cwd, host } = context;

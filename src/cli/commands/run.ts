@@ -14,6 +14,7 @@ import {
   publicKeyFor,
   run,
   type RunOptions,
+  type RunPlan,
   UsageError,
   type VariableDelivery,
 } from "../../index.ts";
@@ -48,7 +49,7 @@ export const handle: Handler = async (context) => {
     ...options,
     env,
     keyring: keyring.find,
-    asFiles: plan.files.map(({ name }) => name),
+    asFiles: [...plan.files, ...hiddenOf(plan)].map(({ name }) => name),
   });
   warnAll(context, opened.warnings);
   using digestKey = await digestKeyOf(project, keyring, opened);
@@ -62,6 +63,11 @@ export const handle: Handler = async (context) => {
     digestKey: digestKey ?? undefined,
   });
 };
+
+/** What is hidden may be any bytes, as a file may. */
+function hiddenOf({ env, variables }: RunPlan): RunPlan["env"] {
+  return variables === "hidden" ? env.filter(({ from }) => from === "secret") : [];
+}
 
 /** What was sealed tells which key; without anything sealed nobody is asked for one. */
 async function digestKeyOf(

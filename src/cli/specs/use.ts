@@ -1,8 +1,9 @@
-import type { CommandSpec } from "../spec.ts";
+import type { CommandSpec, OptionSpec } from "../spec.ts";
 import { BUILD } from "./build.ts";
 import {
   CODES_KEPT,
   DRY_RUN,
+  ENGINE,
   ENVIRONMENT,
   JSON_OUTPUT,
   KEY_FILE,
@@ -13,6 +14,34 @@ import {
 import { RUN } from "./run.ts";
 
 /** The commands that hand secrets to a step: build, run, exec. */
+
+/** `docker exec`'s own options. They want `--container`. */
+const IN_CONTAINER: readonly OptionSpec[] = [
+  {
+    long: "container",
+    value: "NAME",
+    about: "run it there, as docker exec; hidden variables of the container are its own too",
+  },
+  { long: "interactive", short: "i", about: "with --container: keep stdin open" },
+  { long: "tty", short: "t", about: "with --container: give the program a terminal" },
+  { long: "detach", short: "d", about: "with --container: return at once" },
+  { long: "user", short: "u", value: "USER", about: "with --container: user inside" },
+  {
+    long: "workdir",
+    short: "w",
+    value: "DIR",
+    about: "with --container: working directory inside",
+  },
+  {
+    long: "env-var",
+    short: "e",
+    value: "KEY[=VAL]",
+    repeat: true,
+    about: "with --container: docker's -e: a plain variable",
+  },
+  { long: "privileged", about: "with --container: all capabilities" },
+  { long: "detach-keys", value: "KEYS", about: "with --container: keys that detach a terminal" },
+];
 
 const EXEC: CommandSpec = {
   name: "exec",
@@ -33,6 +62,8 @@ const EXEC: CommandSpec = {
     { ...NO_MASK, fallback: "masked on a pipe; a terminal goes to the program itself" },
     DRY_RUN,
     KEY_FILE,
+    ...IN_CONTAINER,
+    ...ENGINE,
     ...MANIFEST,
     JSON_OUTPUT,
   ],
@@ -42,7 +73,11 @@ const EXEC: CommandSpec = {
     { does: "what would be set", line: "sealmount exec --dry-run -- npm start" },
   ],
   exits: [0, 1, 2, 3, 4, 5, 9, 125, 130],
-  notes: ["Options end at the first word that is none, or at --. " + CODES_KEPT],
+  notes: [
+    "Options end at the first word that is none, or at --. " + CODES_KEPT,
+    "With --container the program has the container's variables, and --env says whose values " +
+      "to mask in its output. Without its key: --no-mask.",
+  ],
   stopAtOperand: true,
   load: () => import("../commands/exec.ts"),
 };

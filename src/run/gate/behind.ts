@@ -23,10 +23,16 @@ export function gateWords(gate: string, mode: GateMode): string[] {
 /**
  * The words in front of a program that was started behind the gate, for another one in the same
  * container; null when it was not.
+ *
+ * @param own - names of which the new program's own variables count
  */
-export function gateOf(entrypoint: readonly string[] | null | undefined): string[] | null {
+export function gateOf(
+  entrypoint: readonly string[] | null | undefined,
+  own: readonly string[] = [],
+): string[] | null {
   const [gate = "", , file] = entrypoint ?? [];
-  return gate.startsWith(`${GATE_FOLDER}/`) && file === ENV_FILE ? gateWords(gate, "now") : null;
+  if (!gate.startsWith(`${GATE_FOLDER}/`) || file !== ENV_FILE) return null;
+  return [gate, ["now", ...own].join(","), ENV_FILE];
 }
 
 /**

@@ -10,6 +10,8 @@
  *   now   ENVFILE has to be there
  *   wait  waits for it; any signal that would end a program ends the wait, also as process 1
  *
+ * Names may follow, as in `now,A,B`: of these the process's own value counts, or its absence.
+ *
  * ENVFILE is `NAME=value` and a NUL for each variable, then one more NUL: whoever finds the file while
  * it is still being written does not take the half for the whole. A later record wins.
  *
@@ -135,15 +137,27 @@ static void set(struct variables *all, char *entry) {
   if (at == all->count) all->count++;
 }
 
+/* Whether a list of names, each after a comma, has the name of this record. */
+static int keeps(const char *names, const char *record) {
+  for (; *names; names++) {
+    if (*names != ',') continue;
+    const char *one = names + 1, *other = record;
+    while (*one == *other && *one && *one != ',') one++, other++;
+    if (*other == '=' && (*one == ',' || !*one)) return 1;
+  }
+  return 0;
+}
+
 /* The list that execve takes: what the process had, with the file's records over it. */
-static char **merge(char **own, struct file file) {
+static char **merge(char **own, struct file file, const char *mode) {
   word most = 1;
   for (char **entry = own; *entry; entry++) most++;
   for (word at = 0; at < file.size; at++) most += !file.at[at];
   struct variables all = { map(most * sizeof *own, -1), 0 };
   if (!all.list) fail(OURS, "no memory for the environment", "");
   for (; *own; own++) set(&all, *own);
-  for (char *record = file.at; *record; record += length(record) + 1) set(&all, record);
+  for (char *record = file.at; *record; record += length(record) + 1)
+    if (!keeps(mode, record)) set(&all, record);
   return all.list;
 }
 
@@ -207,5 +221,5 @@ _Noreturn void gate(word *stack) {
   if (file.descriptor == -EACCES) fail(OURS, "only the container's own user may read ", path);
   if (!file.size)
     fail(OURS, "the secrets of this container are gone: start it anew with sealmount; no ", path);
-  explain(become(arguments + 3, merge(own, file)), arguments[3]);
+  explain(become(arguments + 3, merge(own, file, arguments[1])), arguments[3]);
 }

@@ -91,6 +91,10 @@ describe("gateOf", () => {
     expect(gateOf(waiting)).toEqual(gateWords("/run/sealmount-gate/0123456789abcdef", "now"));
   });
 
+  it("names what a new program's own variables are to win over", () => {
+    expect(gateOf(GATE, ["A", "B"])).toEqual([GATE[0], "now,A,B", GATE[2]]);
+  });
+
   it.each([[undefined], [null], [[]], [["sh"]], [["/run/sealmount-gate/gate"]], [["x", ...GATE]]])(
     "%j is none",
     (entrypoint) => {
