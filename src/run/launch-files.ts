@@ -46,9 +46,16 @@ export async function createWithFiles(prepared: Prepared, make: Make): Promise<C
     const parts = { delivery: undefined, content: NOTHING, gate: null, gateMode: "now" } as const;
     return { ...(await make(prepared, parts)), delivery: undefined };
   }
-  const { choice, helper } = await chooseAhead(prepared);
-  if (choice.kind === "volume") return onRoad(prepared, make, { choice, helper: undefined });
-  return onRoad(prepared, make, { choice, helper });
+  const helper = helperAhead(prepared);
+  try {
+    const choice = await choose(prepared);
+    if (choice.kind === "bind") return await onRoad(prepared, make, { choice, helper });
+    if (helper !== undefined) await prepared.cleanup.run((await helper).step);
+    return await onRoad(prepared, make, { choice, helper: undefined });
+  } finally {
+    // one that is still being made would get lost
+    await helper?.catch(() => undefined);
+  }
 }
 
 interface Chosen {
@@ -109,19 +116,23 @@ async function byBind(road: Road, engineId: string): Promise<CreatedWithFiles> {
 }
 
 /** The helper for a bind is made while the engine is still being asked what it is. */
-async function chooseAhead(prepared: Prepared): Promise<Chosen> {
-  const { options, plan, cleanup } = prepared;
+function helperAhead(prepared: Prepared): Promise<Helper> | undefined {
+  const { local } = prepared.options.engine.endpoint;
+  const { kind } = prepared.plan.delivery;
+  if (kind !== "bind" && !(kind === "auto" && local)) return undefined;
+  const helper = createHelper(deliveryContext(prepared, null));
+  // looked at later; until then a refusal must not be an unhandled rejection
+  helper.catch(() => undefined);
+  return helper;
+}
+
+async function choose({ options, plan }: Prepared): Promise<Choice> {
   const { engine, env } = options;
   const { kind } = plan.delivery;
   if (kind === "none") throw new Error("nothing is delivered");
-  const mayBind = kind === "bind" || (kind === "auto" && engine.endpoint.local);
-  const helper = mayBind ? createHelper(deliveryContext(prepared, null)) : undefined;
-  helper?.catch(() => undefined);
   const owners = plan.files.map(({ owner }) => owner);
   if (plan.variables === "hidden") owners.push(IMAGE_USER);
-  const choice = await chooseFor({ engine, env, asked: kind, owners });
-  if (choice.kind === "volume" && helper !== undefined) await cleanup.run((await helper).step);
-  return { choice, helper };
+  return chooseFor({ engine, env, asked: kind, owners });
 }
 
 async function fillAndCreate(

@@ -101,7 +101,7 @@ describe.each(KINDS)("run: bad input, files by %s", (delivery) => {
   it("follows links of the image inside of the container only", async () => {
     await using world = await makeWorld();
     await world.write("Dockerfile", "FROM busybox:local\nRUN ln -s ../../../../../tmp /up\n");
-    const image = `smtest-up-${delivery}`;
+    const image = `smtest-up-${process.pid}-${delivery}`;
     await dockerOut(["build", "-q", "-t", image, "."], { cwd: world.cwd });
     const name = `smtest-up-${process.pid}`;
     const o = { delivery, image, entries: [secret("A", "purr")], container: ROOT };

@@ -219,7 +219,7 @@ describe.each(KINDS)("run: files by %s", (delivery) => {
     const value = canary("trace");
     await using world = await makeWorld();
     const since = await world.write("since", "");
-    const container = { detach: true, name: `smtest-trace-${delivery}` };
+    const container = { detach: true, name: `smtest-trace-${process.pid}-${delivery}` };
     const ran = await shell("sleep 60", { delivery, value, container });
     const id = ran.containerId;
     const seen = [
@@ -227,10 +227,10 @@ describe.each(KINDS)("run: files by %s", (delivery) => {
       await dockerOut(["diff", id]),
       await dockerOut(["events", "--since", "30s", "--until", "0s"]),
     ];
-    await dockerOut(["commit", id, `smtest-commit-${delivery}`]);
+    await dockerOut(["commit", id, `smtest-commit-${process.pid}-${delivery}`]);
     const files = ["export", "save"].map((name) => join(world.cwd, name));
     await dockerOut(["export", "-o", files[0] ?? "", id]);
-    await dockerOut(["save", "-o", files[1] ?? "", `smtest-commit-${delivery}`]);
+    await dockerOut(["save", "-o", files[1] ?? "", `smtest-commit-${process.pid}-${delivery}`]);
     expect(seen.flatMap((text) => leaksIn(text, [value]))).toEqual([]);
     expect(await findOnDisk(world.cwd, [value], since)).toEqual([]);
     const { dataRoot } = testEngine();
@@ -239,7 +239,7 @@ describe.each(KINDS)("run: files by %s", (delivery) => {
       expect(hits.filter(({ inMemory }) => !inMemory)).toEqual([]);
     }
     await dockerOut(["rm", "-f", id]);
-    await dockerOut(["rmi", "-f", `smtest-commit-${delivery}`]);
+    await dockerOut(["rmi", "-f", `smtest-commit-${process.pid}-${delivery}`]);
     await sweep();
   });
 

@@ -13,18 +13,18 @@ import { makeWorld } from "../support/temp.ts";
 import {
   ENV,
   expectClean,
-  leftovers,
   recordEngine,
   remoteEngine,
   runIn,
   secret,
+  sweep,
   theEngine,
 } from "./run-harness.ts";
 import { APP_IMAGE, SCRATCH_IMAGE, buildImages, removeImages } from "./run-image.ts";
 
 /** An image with a health check of either kind, and one with programs to be found or not. */
-const HEALTH_IMAGE = "smtest-hidden-health";
-const RULES_IMAGE = "smtest-hidden-rules";
+const HEALTH_IMAGE = `smtest-hidden-health-${process.pid}`;
+const RULES_IMAGE = `smtest-hidden-rules-${process.pid}`;
 
 const HEALTH = `FROM busybox:local
 HEALTHCHECK --interval=1s --retries=30 CMD test -n "$API_KEY"
@@ -293,7 +293,7 @@ describe.each(KINDS)("run --env-hidden by %s", (kind) => {
     await dockerOut(["rm", "-f", id]);
     await expectOnNoDisk(world.cwd, value, since);
     await dockerOut(["rmi", "-f", name]);
-    await removeVolumes();
+    await sweep();
     expect(seen.flatMap((text) => leaksIn(text, [value]))).toEqual([]);
     // it is the container that had the value
     expect(seen[0]).toContain("/run/sealmount-gate/");
@@ -318,7 +318,7 @@ describe.each(KINDS)("run --env-hidden by %s", (kind) => {
     expect(leaksIn(sent, [value]).length > 0).toBe(kind === "volume");
   });
 
-  it("starts no program without its variables", async () => {
+  it("starts again with its variables, or no program at all", async () => {
     const ran = await hidden(kind, {
       entries: [secret("A", "purr")],
       container: { detach: true },
@@ -329,7 +329,9 @@ describe.each(KINDS)("run --env-hidden by %s", (kind) => {
     const logs = await dockerCli(["logs", ran.containerId]);
     const running = await dockerOut(["inspect", "-f", "{{.State.Running}}", ran.containerId]);
     await remove(ran.containerId);
-    expect([running, logs.stdout]).toEqual(["false", "started\n"]);
+    // bound files stay as long as the container; a volume is empty, and the gate says so
+    const again = kind === "bind" ? ["true", "started\nstarted\n"] : ["false", "started\n"];
+    expect([running, logs.stdout]).toEqual(again);
   });
 });
 
@@ -458,12 +460,7 @@ async function expectOnNoDisk(folder: string, value: string, since: string): Pro
 
 async function remove(id: string): Promise<void> {
   await dockerOut(["rm", "-f", id]);
-  await removeVolumes();
-}
-
-/** Volumes stay while a stopped container has them; here it was removed by hand. */
-async function removeVolumes(): Promise<void> {
-  for (const name of await leftovers()) await dockerOut(["volume", "rm", name]);
+  await sweep();
 }
 
 async function gateVolume(): Promise<string> {

@@ -3,9 +3,9 @@ import { dockerCli, dockerOut } from "../engine/current.ts";
 import { makeWorld } from "../support/temp.ts";
 
 /** USER app (1234:2345), WORKDIR /srv/app, /etc/app with a file, links. */
-export const APP_IMAGE = "smtest-run-app";
+export const APP_IMAGE = `smtest-run-app-${process.pid}`;
 /** No shell, no passwd: ENTRYPOINT is `cat`. */
-export const SCRATCH_IMAGE = "smtest-run-scratch";
+export const SCRATCH_IMAGE = `smtest-run-scratch-${process.pid}`;
 
 // busybox has no printenv here; this one prints byte for byte what the real one would
 const PRINTENV = `#!/bin/sh
