@@ -68,10 +68,11 @@ function firstOperand(words: readonly string[], options: readonly OptionSpec[]):
 }
 
 function takesNext(word: string, options: readonly OptionSpec[]): boolean {
-  return options.some(
-    ({ long, short, value }) =>
-      value !== undefined && (word === `--${long}` || word === `-${short}`),
-  );
+  const valued = options.filter(({ value }) => value !== undefined);
+  if (word.startsWith("--")) return valued.some(({ long }) => word === `--${long}`);
+  // `-itv` takes the next word, `-vx` and `-v=x` have theirs
+  const letters = valued.map(({ short = "" }) => short).join("");
+  return letters !== "" && new RegExp(`^-[^${letters}]*[${letters}]$`).test(word);
 }
 
 /** The words that are ours: all of them up to `--`, or up to the first operand. */
