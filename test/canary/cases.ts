@@ -20,8 +20,9 @@ export interface Case {
 }
 
 /** Whether a case talks to an engine. */
-export function needsEngine({ args: [command = ""] }: Case): boolean {
-  return ["build", "run", "verify", "doctor"].includes(command);
+export function needsEngine({ args }: Case): boolean {
+  const [command = ""] = args;
+  return ["build", "run", "verify", "doctor"].includes(command) || args.includes("--container");
 }
 
 /** Image of the app, which has to be built before the cases that need an engine. */
@@ -79,6 +80,22 @@ export function goodCases(): readonly Case[] {
       ],
       exit: 0,
       only: "pipe",
+    },
+    {
+      title: "run with hidden variables, of a program that prints them",
+      args: [...run, "--env-hidden", IMAGE, "sh", "-c", "echo $VARIABLE; printenv COMMON >&2"],
+      exit: 0,
+      only: "pipe",
+    },
+    {
+      title: "run with variables as files",
+      args: [...run, "--env-as-file", IMAGE, "true"],
+      exit: 0,
+    },
+    {
+      title: "run with hidden variables, of a program that is not there",
+      args: [...run, "--env-hidden", IMAGE, "/nope"],
+      exit: 127,
     },
     { title: "run of a program that fails", args: [...run, IMAGE, "false"], exit: 1 },
     { title: "run of a program that is not there", args: [...run, IMAGE, "/nope"], exit: 125 },
@@ -177,6 +194,16 @@ function badArguments(): readonly Case[] {
       exit: 125,
     },
     { title: "a missing name", args: ["check", "MISSING"], exit: 3 },
+    {
+      title: "two ways for a variable",
+      args: [...run, "--env-hidden", "--env-as-file", IMAGE],
+      exit: 2,
+    },
+    {
+      title: "exec in a container that is not there",
+      args: ["exec", "--container", "smtest-none", "--env", "prod", "--", "true"],
+      exit: 125,
+    },
     {
       title: "an image that is missing",
       args: [...run, "--pull", "never", "smtest-no-such-image"],
