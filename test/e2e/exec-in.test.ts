@@ -96,14 +96,18 @@ describe.each(["bind", "volume", "plain"])("exec in a container with variables b
     expect(ran).toEqual({ code: 42, stdout: "out\n", stderr: "err\n" });
   });
 
-  it.each([["none"], ["/none"], ["/etc"], ["/etc/passwd"]])(
-    "exits as docker exec does for %s",
-    async (program) => {
-      const asDocker = await docker(["exec", ids["plain"] ?? "", program]);
-      const ran = await execute(name, [program]);
-      expect([ran.code, ran.stdout + ran.stderr === ""]).toEqual([asDocker.code, false]);
-    },
-  );
+  it.each([
+    ["none", 127],
+    ["/none", 127],
+    ["/etc", 126],
+    ["/etc/passwd", 126],
+  ])("exits as docker exec does for %s", async (program, code) => {
+    const ran = await execute(name, [program]);
+    // engines before 28 say 126 where there is no such program; behind the gate it is always 127
+    const asDocker = await docker(["exec", ids["plain"] ?? "", program]);
+    expect(ran.code).toBe(name === "plain" ? asDocker.code : code);
+    expect(ran.stdout + ran.stderr).not.toBe("");
+  });
 
   it("takes user and folder", async () => {
     const flags = { user: "0", workdir: "/tmp" };
