@@ -193,7 +193,10 @@ function planVariables(
     refuseKeyVariable(name);
     planned.set(name, { name, from: sensitive ? "secret" : "plain" });
   }
-  for (const name of moved.map(pathVariable)) planned.set(name, { name, from: "path" });
+  for (const name of moved.map(pathVariable)) {
+    refuseKeyVariable(name);
+    planned.set(name, { name, from: "path" });
+  }
   for (const { name } of optionVariables(options)) planned.set(name, { name, from: "option" });
   return [...planned.values()];
 }

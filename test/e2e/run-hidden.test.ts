@@ -1,11 +1,12 @@
 import { createHash } from "node:crypto";
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, truncate } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 
 import { findLeftovers } from "../../src/docker/leftovers.ts";
+import { GATES } from "../../src/run/gate/binaries.ts";
 import { dockerCli, dockerOut, testEngine } from "../engine/current.ts";
 import { canary, leaksIn } from "../support/canary.ts";
 import { findOnDisk } from "../support/disk.ts";
@@ -332,6 +333,44 @@ describe.each(KINDS)("run --env-hidden by %s", (kind) => {
     // bound files stay as long as the container; a volume is empty, and the gate says so
     const again = kind === "bind" ? ["true", "started\nstarted\n"] : ["false", "started\n"];
     expect([running, logs.stdout]).toEqual(again);
+  });
+});
+
+describe("the gate as process 1, waiting", () => {
+  async function waiting(name: string): Promise<string> {
+    const file = join(cache, "waiting");
+    const machine = process.arch === "arm64" ? "arm64" : "amd64";
+    await writeFile(file, Buffer.from(GATES[machine].base64, "base64"), { mode: 0o755 });
+    const mount = ["-v", `${file}:/gate:ro`, "--entrypoint", "/gate"];
+    const program = ["wait", "/env", "sh", "-c", "echo $A; sleep 60; :"];
+    return dockerOut(["run", "-d", "--name", name, ...mount, "busybox:local", ...program]);
+  }
+
+  // a process 1 without handlers would ignore the signal, and be killed after the time
+  it.each([
+    ["TERM", "143"],
+    ["INT", "130"],
+    ["QUIT", "131"],
+  ])("ends with SIG%s", async (signal, code) => {
+    const id = await waiting(`smtest-waiting-${signal}`);
+    await dockerOut(["kill", "-s", signal, id]);
+    const exited = await dockerOut(["wait", id]);
+    await dockerOut(["rm", "-f", id]);
+    expect(exited).toBe(code);
+  });
+
+  it("starts the program when the file is there, and the program is process 1", async () => {
+    const id = await waiting("smtest-waiting-file");
+    const deliver = "printf 'A=purr\\0\\0' > /new && mv /new /env";
+    await dockerOut(["exec", id, "sh", "-c", deliver]);
+    let logs = "";
+    for (let tries = 0; logs === "" && tries < 100; tries += 1) {
+      await sleep(50);
+      logs = await dockerOut(["logs", id]);
+    }
+    const first = await dockerOut(["exec", id, "sh", "-c", "tr '\\0' ' ' < /proc/1/cmdline"]);
+    await dockerOut(["rm", "-f", id]);
+    expect([logs, first.startsWith("sh -c")]).toEqual(["purr", true]);
   });
 });
 

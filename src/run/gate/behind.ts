@@ -15,9 +15,16 @@ const DEFAULT_SHELL = ["/bin/sh", "-c"];
 /** `wait`: somebody brings the file after the start; `now`: without it the start fails. */
 export type GateMode = "now" | "wait";
 
+/** The gate in a container. */
+export interface GatePlace {
+  readonly path: string;
+  /** For the program; a health check and a later command never wait. */
+  readonly mode: GateMode;
+}
+
 /** The words in front of a program. */
-export function gateWords(gate: string, mode: GateMode): string[] {
-  return [gate, mode, ENV_FILE];
+export function gateWords({ path, mode }: GatePlace): string[] {
+  return [path, mode, ENV_FILE];
 }
 
 /**
@@ -36,20 +43,16 @@ export function gateOf(
 }
 
 /**
- * Puts words in front of the program and of the health check; both stay what docker would have made
- * of request and image. Without any program nothing changes: the engine's own error is the best.
+ * Puts the gate in front of the program and of the health check; both stay what docker would have
+ * made of request and image. Without any program nothing changes: the engine's own error is the best.
  */
-export function behindGate<T extends Programs>(
-  body: T,
-  image: ImageConfig,
-  words: readonly string[],
-): T {
+export function behindGate<T extends Programs>(body: T, image: ImageConfig, gate: GatePlace): T {
   const program = programOf(body, image);
   if (program.length === 0) return body;
-  const Test = healthTestOf(body, image, words);
+  const Test = healthTestOf(body, image, gateWords({ ...gate, mode: "now" }));
   return {
     ...body,
-    Entrypoint: [...words],
+    Entrypoint: gateWords(gate),
     Cmd: program,
     ...(Test === null ? {} : { Healthcheck: { ...body.Healthcheck, Test } }),
   };

@@ -7,7 +7,7 @@ import { createHelper } from "../delivery/helper.ts";
 import { ENV_NAME, hiddenVariables, noVariables } from "../environment.ts";
 import type { VariableOptions } from "../environment.ts";
 import type { RunPlan } from "../plan.ts";
-import { behindGate, type GateMode, gateWords } from "./behind.ts";
+import { behindGate, type GateMode } from "./behind.ts";
 import { cachedGate } from "./cache.ts";
 import { ENV_FILE, GATE_FOLDER, gateFor } from "./gate.ts";
 import type { Gate } from "./gate.ts";
@@ -101,7 +101,10 @@ export function bodyBehind(
   if (gate === null) return body;
   const { Mounts = [] } = body.HostConfig;
   const HostConfig = { ...body.HostConfig, Mounts: [...Mounts, gate.mount] };
-  return behindGate({ ...body, HostConfig }, image.Config ?? {}, gateWords(gate.path, gateMode));
+  return behindGate({ ...body, HostConfig }, image.Config ?? {}, {
+    path: gate.path,
+    mode: gateMode,
+  });
 }
 
 function boundGate(source: string): GateMount {

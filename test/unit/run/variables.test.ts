@@ -129,6 +129,13 @@ describe("variables as files", () => {
   });
 });
 
+describe("a key variable", () => {
+  it.each(["plain", "hidden", "file"] as const)("is refused by its name, also %s", (variables) => {
+    const usage = expect.objectContaining({ code: "USAGE" });
+    expect(() => planRun(options([entry("SEALMOUNT_KEY")], { variables }))).toThrow(usage);
+  });
+});
+
 describe("plain variables", () => {
   const warningsOf = (count: number, variables?: PlanOptions["variables"]): readonly string[] => {
     const entries = Array.from({ length: count }, (_, index) => entry(`N${index}`));

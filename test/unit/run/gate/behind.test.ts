@@ -3,7 +3,8 @@ import { describe, expect, it } from "vitest";
 import { behindGate, gateOf, gateWords } from "../../../../src/run/gate/behind.ts";
 import { gateFor } from "../../../../src/run/gate/gate.ts";
 
-const GATE = gateWords("/run/sealmount-gate/gate", "now");
+const PLACE = { path: "/run/sealmount-gate/gate", mode: "now" } as const;
+const GATE = gateWords(PLACE);
 
 type Words = readonly string[] | undefined;
 
@@ -28,7 +29,7 @@ describe("behindGate: the program", () => {
       const image = { ...(Entrypoint && { Entrypoint }), ...(Cmd && { Cmd }) };
       const asked = command.length === 0 ? {} : { Cmd: command };
       const body = { ...asked, ...(entrypoint && { Entrypoint: entrypoint }) };
-      expect(behindGate(body, image, GATE)).toEqual({ Entrypoint: GATE, Cmd: program });
+      expect(behindGate(body, image, PLACE)).toEqual({ Entrypoint: GATE, Cmd: program });
     },
   );
 
@@ -37,7 +38,7 @@ describe("behindGate: the program", () => {
     [{ Entrypoint: [""] }, { Entrypoint: ["cat"], Cmd: ["a"] }],
     [{ Entrypoint: [""] }, {}],
   ])("leaves %j alone where docker finds no program", (body, image) => {
-    expect(behindGate(body, image, GATE)).toBe(body);
+    expect(behindGate(body, image, PLACE)).toBe(body);
   });
 });
 
@@ -75,7 +76,7 @@ describe("behindGate: the health check", () => {
     const made = behindGate<typeof body & { Healthcheck?: { Test?: readonly string[] } }>(
       body,
       config,
-      GATE,
+      PLACE,
     );
     expect(made.Healthcheck?.Test).toEqual(Test);
     // what the request leaves out, the engine takes from the image
@@ -84,11 +85,24 @@ describe("behindGate: the health check", () => {
   });
 });
 
+describe("behindGate: wait", () => {
+  it("is for the program only", () => {
+    const image = { Cmd: ["serve"], Healthcheck: { Test: ["CMD", "check"] } };
+    const made = behindGate({}, image, { ...PLACE, mode: "wait" });
+    expect(made).toEqual({
+      Entrypoint: [PLACE.path, "wait", GATE[2]],
+      Cmd: ["serve"],
+      Healthcheck: { Test: ["CMD", ...GATE, "check"] },
+    });
+  });
+});
+
 describe("gateOf", () => {
   it("knows a container behind the gate by its entrypoint, whichever way it came in", () => {
     expect(gateOf(GATE)).toEqual(GATE);
-    const waiting = gateWords("/run/sealmount-gate/0123456789abcdef", "wait");
-    expect(gateOf(waiting)).toEqual(gateWords("/run/sealmount-gate/0123456789abcdef", "now"));
+    const other = { ...PLACE, path: "/run/sealmount-gate/0123456789abcdef" };
+    const waiting = gateWords({ ...other, mode: "wait" });
+    expect(gateOf(waiting)).toEqual(gateWords(other));
   });
 
   it("names what a new program's own variables are to win over", () => {
