@@ -47,6 +47,7 @@ export {
   type PublicKey,
 } from "./crypto/keypair.ts";
 export { findKeys, findKeysQuietly, type KeySourceOptions } from "./keys/find-keys.ts";
+export { type KeySearch, searchKeys } from "./keys/key-search.ts";
 export {
   exportKey,
   importKey,
@@ -76,6 +77,7 @@ export { openForVerify, type VerifyOptions as OpenForVerifyOptions } from "./vau
 export { Mask } from "./mask/mask.ts";
 
 // the engine
+export type { DockerClient } from "./docker/client.ts";
 export { type Endpoint, type EndpointChoice, resolveEndpoint } from "./docker/endpoint.ts";
 export { Engine } from "./docker/engine.ts";
 export { configuredDetachKeys } from "./docker/client-config.ts";
@@ -87,7 +89,7 @@ export {
 } from "./docker/registry-config.ts";
 
 // build
-export { attachSession, type DockerClient } from "./build/attach-session.ts";
+export { attachSession } from "./build/attach-session.ts";
 export { build, planBuild } from "./build/build.ts";
 export { BuildFailedError } from "./build/failure.ts";
 export type { Guard } from "./build/guard-build.ts";
@@ -115,9 +117,17 @@ export type { ViaPlan, ViaTool } from "./build/via-plan.ts";
 
 // run and exec
 export { execIn, type ExecInFlags, type ExecInOptions } from "./run/exec-in.ts";
+export { launch, type LaunchOptions, type LaunchResult } from "./run/launcher/launch.ts";
+export { deliver, type Delivered, type DeliverOptions } from "./run/launcher/deliver.ts";
+export type { CreateOptions, Request as CreateRequest } from "./run/launcher/create-options.ts";
+export type { SecretsChoice } from "./run/launcher/secrets.ts";
+export type { Surroundings } from "./run/launcher/surroundings.ts";
 export { run } from "./run/run.ts";
 export { planRun, type RunPlan } from "./run/plan.ts";
-export { type DigestKey, digestKeyFor } from "./run/live/digest-key.ts";
+export { planRunVia, type RunTool, type RunViaPlan, type RunViaRequest } from "./run/via-plan.ts";
+export { runVia } from "./run/via.ts";
+export type { RunViaOptions } from "./run/via-options.ts";
+export { type DigestKey, digestKeyFor, digestKeyOf } from "./run/live/digest-key.ts";
 export type { PullEvent, PullStatus } from "./run/pull.ts";
 export { type PullOutput, pullView } from "./run/pull-progress.ts";
 export { parseFileFlag, parseMode } from "./run/file-flag.ts";

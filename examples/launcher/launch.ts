@@ -1,6 +1,7 @@
 /**
- * A launcher in one file: builds the app of a folder, proves its image clean, and runs it, all by
- * the library. `node launch.ts FOLDER ENVIRONMENT`; Node 22.18 or newer runs it as it is.
+ * A launcher in one file: builds the app of a folder, proves its image clean, and starts it, all by
+ * the library. `node launch.ts FOLDER ENVIRONMENT` prints the container's id; Node 22.18 or newer
+ * runs it as it is.
  */
 import { homedir } from "node:os";
 import {
@@ -8,27 +9,24 @@ import {
   build,
   BuildVault,
   Engine,
-  findKeys,
   findProject,
-  Mask,
-  openEnvironment,
+  launch,
   openForVerify,
   resolveEndpoint,
-  run,
   SealmountError,
+  searchKeys,
   verify,
 } from "sealmount";
 
 const IMAGE = "launcher-example";
 
-async function launch(cwd: string, environment: string): Promise<number> {
+async function main(cwd: string, environment: string): Promise<string> {
   const { env } = process;
   const home = homedir();
   const engine = await Engine.connect(await resolveEndpoint({ env, home }));
   const project = await findProject({ cwd });
-  const { app } = project.manifest.seal;
-  using keys = await findKeys({ app, env, home });
-  const keyring = async (): Promise<typeof keys> => keys;
+  using keys = searchKeys({ app: project.manifest.seal.app, env, home });
+  const keyring = keys.find;
 
   // each build secret is opened when a step asks for it
   using vault = new BuildVault(project, keyring);
@@ -42,28 +40,14 @@ async function launch(cwd: string, environment: string): Promise<number> {
   });
   assertClean(await verify({ engine, image: IMAGE, secrets }));
 
-  using opened = await openEnvironment(project, { environment, keyring, env });
-  using mask = new Mask(opened.entries.map(({ value }) => value));
-  const [stdout, stderr] = [mask.stream(), mask.stream()];
-  stdout.pipe(process.stdout);
-  stderr.pipe(process.stderr);
-  const { exitCode } = await run({
-    engine,
-    image: IMAGE,
-    entries: opened.entries,
-    container: { rm: true },
-    env,
-    cwd,
-    io: { stdout, stderr },
-  });
-  stdout.end();
-  stderr.end();
-  return exitCode;
+  const { containerId, warnings } = await launch({ engine, project, environment, image: IMAGE });
+  for (const warning of warnings) process.stderr.write(`${warning}\n`);
+  return containerId;
 }
 
 try {
   const [folder = ".", environment = "test"] = process.argv.slice(2);
-  process.exitCode = await launch(folder, environment);
+  process.stdout.write(`${await main(folder, environment)}\n`);
 } catch (error) {
   if (!(error instanceof SealmountError)) throw error;
   process.stderr.write(`${error.message} [${error.code}]\n${error.hint ?? ""}\n`);

@@ -1,12 +1,6 @@
 /** A session for people who send `POST /build` themselves, with dockerode. */
-import { Engine } from "../docker/engine.ts";
-import type { Modem } from "../docker/modem-wire.ts";
+import { type DockerClient, engineOf } from "../docker/client.ts";
 import { openSession, type Session, type SessionServices } from "../session/session.ts";
-
-/** What is needed of dockerode's `Docker`. */
-export interface DockerClient {
-  readonly modem: Modem;
-}
 
 /**
  * Opens a BuildKit session on the engine that a dockerode client talks to. A build uses it by its id:
@@ -20,7 +14,6 @@ export async function attachSession(
   docker: DockerClient,
   services: SessionServices,
 ): Promise<Session> {
-  const endpoint = { host: "the engine of dockerode", local: false, options: {} };
   const { signal } = services;
-  return openSession(await Engine.over(docker.modem, endpoint, { signal }), services);
+  return openSession(await engineOf(docker, { signal }), services);
 }

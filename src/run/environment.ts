@@ -32,7 +32,7 @@ export function environmentOf(options: VariableOptions, plan: RunPlan): string[]
   const variables = new Map<string, string>();
   for (const entry of options.entries ?? []) {
     if (files.has(entry.name) || isHidden(entry, plan)) continue;
-    variables.set(entry.name, `${entry.name}=${textOf(entry)}`);
+    variables.set(entry.name, `${entry.name}=${variableText(entry)}`);
   }
   for (const { name, from } of plan.env) {
     if (from === "path") variables.set(name, `${name}=${files.get(secretOfPath(name)) ?? ""}`);
@@ -70,6 +70,19 @@ export function noVariables(): Secret {
   return Secret.take(ENV_NAME, Buffer.alloc(1));
 }
 
+/**
+ * The value as the text of a variable.
+ *
+ * @throws {@link SealmountError} VALUE_INVALID
+ */
+export function variableText({ name, value }: RunEntry): string {
+  return value.use((bytes) => {
+    checkedSize(name, bytes);
+    if (!isUtf8(bytes)) throw unfit(name, "it is not UTF-8 text");
+    return bytes.toString("utf8");
+  });
+}
+
 function isHidden({ sensitive }: RunEntry, { variables }: RunPlan): boolean {
   return sensitive && variables === "hidden";
 }
@@ -78,14 +91,6 @@ function isHidden({ sensitive }: RunEntry, { variables }: RunPlan): boolean {
 function sizeOf({ name, value }: RunEntry): number {
   if (/^$|[=\0]/.test(name)) throw unfit(name, "the name holds an equals sign or NUL");
   return value.use((bytes) => checkedSize(name, bytes));
-}
-
-function textOf({ name, value }: RunEntry): string {
-  return value.use((bytes) => {
-    checkedSize(name, bytes);
-    if (!isUtf8(bytes)) throw unfit(name, "it is not UTF-8 text");
-    return bytes.toString("utf8");
-  });
 }
 
 function checkedSize(name: string, bytes: Buffer): number {

@@ -15,16 +15,13 @@ import { refuseVolume } from "./delivery/life.ts";
 import { mountsParts, prepareVolume } from "./delivery/volume.ts";
 import { DEFAULT_FOLDER } from "./file-target.ts";
 import { createWithBoundGate, gateForRun, type GatedRun, prepareWithGate } from "./gate/hide.ts";
-import type { Created, CreateParts, Launched, Prepared } from "./launch.ts";
+import type { Created, Launched, Make, Prepared } from "./launch.ts";
 import { contentOf } from "./live/describe.ts";
 import type { RunEntry, RunOptions } from "./options.ts";
 import { IMAGE_USER, resolveOwner } from "./owner.ts";
 import type { Ids } from "./owner.ts";
 import type { PlannedFile } from "./plan.ts";
 import { readText } from "./probe.ts";
-
-/** Makes what the files go to, once their mounts are there. */
-export type Make = (prepared: Prepared, parts: CreateParts) => Promise<Created>;
 
 type CreatedWithFiles = Created & Pick<Launched, "delivery">;
 

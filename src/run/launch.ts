@@ -1,10 +1,10 @@
 /** Everything up to the created container with its files in place. */
 import { randomBytes } from "node:crypto";
 
-import type { Engine } from "../docker/engine.ts";
 import { statusOf } from "../docker/errors.ts";
-import { LABEL_ROLE, LABEL_RUN, labelsOf } from "../docker/labels.ts";
+import { labelsOf } from "../docker/labels.ts";
 import type { ImageInspect } from "../docker/types.ts";
+import { removeApps } from "./app-container.ts";
 import type { CidFile } from "./cid-file.ts";
 import type { Cleanup, CleanupStep } from "./cleanup.ts";
 import { toCreateBody } from "./create-body.ts";
@@ -21,15 +21,14 @@ import type { Phase, RunOptions } from "./options.ts";
 import { resolveFiles } from "./plan.ts";
 import type { PlannedFile, RunPlan } from "./plan.ts";
 
-/** How long the engine may take to remove a container by itself. */
-const REMOVAL_TIMEOUT_MS = 10_000;
-
 /** A created container. */
 export interface Launched {
   readonly id: string;
   /** Shared with its helpers, volumes and folder. */
   readonly run: string;
   readonly files: readonly PlannedFile[];
+  /** Names of all variables, files aside. */
+  readonly variables: readonly string[];
   /** Undefined when there are no files. */
   readonly delivery: Delivery | undefined;
   /** Takes the container back; to be forgotten once it runs. */
@@ -46,6 +45,8 @@ export interface LaunchContext {
   readonly cleanup: Cleanup;
   /** Announces a phase and stops here when the run was aborted. */
   readonly enter: (phase: Phase) => void;
+  /** Somebody's own create request, in place of the one that the options make. */
+  readonly body?: CreateBody;
 }
 
 /** A launch whose image and files are known. */
@@ -69,26 +70,32 @@ export interface CreateParts {
 /** What a create request has made. */
 export type Created = Pick<Launched, "id" | "step">;
 
+/** Makes what the files go to, once their mounts are there. */
+export type Make = (prepared: Prepared, parts: CreateParts) => Promise<Created>;
+
 /**
  * Creates the container with environment and files, not started.
  *
+ * @param make - in place of the create request: who has others create it
  * @throws {@link DockerError} what {@link ensureImage} throws, DELIVERY_PATH, DELIVERY_OWNER,
  *   DELIVERY_FAILED, or what the engine refused
  * @throws {@link PolicyError} POLICY for files that a restart would not find, and under `strict`
  */
-export async function launch(context: LaunchContext): Promise<Launched> {
+export async function launch(context: LaunchContext, make: Make = createApp): Promise<Launched> {
   context.enter("image");
   const prepared = await prepare(context);
   context.enter("prepare");
-  const { delivery, id, step } = await createWithFiles(prepared, createApp);
-  return { id, run: prepared.run, delivery, step, files: prepared.files };
+  const { delivery, id, step } = await createWithFiles(prepared, make);
+  const { run, files, plan } = prepared;
+  const variables = plan.env.map(({ name }) => name);
+  return { id, run, delivery, step, files, variables };
 }
 
 async function prepare(context: LaunchContext): Promise<Prepared> {
   const { options, plan } = context;
   const image = await ensureImage(context, await findImage(context));
   const files = resolveFiles(plan, image.Config?.WorkingDir, options.cwd);
-  const body = bodyOf(context);
+  const body = context.body ?? bodyOf(context);
   return { ...context, image, files, body, run: randomBytes(8).toString("hex") };
 }
 
@@ -143,20 +150,4 @@ async function createApp(prepared: Prepared, parts: CreateParts): Promise<Create
     if (statusOf(error) !== undefined) cleanup.forget(step);
     throw error;
   }
-}
-
-/** Removes the app's container, and waits where the engine is removing it already. */
-async function removeApps(engine: Engine, run: string): Promise<void> {
-  const deadline = Date.now() + REMOVAL_TIMEOUT_MS;
-  for (;;) {
-    const lines = await engine.listContainers(`${LABEL_RUN}=${run}`);
-    const apps = lines.filter(({ Labels }) => Labels[LABEL_ROLE] === "app");
-    if (apps.length === 0) return;
-    if (Date.now() > deadline) throw new Error("the container is still there");
-    for (const { Id } of apps) await engine.removeContainer(Id).catch(ignoreConflict);
-  }
-}
-
-function ignoreConflict(error: unknown): void {
-  if (statusOf(error) !== 409) throw error;
 }

@@ -130,4 +130,8 @@ export interface RunResult {
   readonly containerId: string;
   /** How files went in. */
   readonly delivery: "none" | DeliveryKind;
+  /** With absolute paths. */
+  readonly files: readonly { readonly name: string; readonly path: string }[];
+  /** Names of the variables: secrets, plain values and those of the options. */
+  readonly variables: readonly string[];
 }

@@ -100,8 +100,10 @@ async function runAttached(context: LaunchContext, launched: Launched): Promise<
   }
 }
 
-function resultOf({ id, delivery }: Launched, exitCode: number): RunResult {
-  return { exitCode, containerId: id, delivery: delivery?.kind ?? "none" };
+function resultOf(launched: Launched, exitCode: number): RunResult {
+  const { id, delivery, variables } = launched;
+  const files = launched.files.map(({ name, path }) => ({ name, path }));
+  return { exitCode, containerId: id, delivery: delivery?.kind ?? "none", files, variables };
 }
 
 async function start(context: LaunchContext, launched: Launched): Promise<void> {
@@ -124,7 +126,10 @@ const startedRuns = new Set<string>();
  * Lets go of what the container holds itself now, and of what earlier containers have left. What
  * fails here is tried again at the end.
  */
-async function settle({ options }: LaunchContext, launched: Launched): Promise<void> {
+export async function settle(
+  { options }: Pick<LaunchContext, "options">,
+  launched: Launched,
+): Promise<void> {
   const { delivery } = launched;
   startedRuns.add(launched.run);
   if (delivery === undefined) return;

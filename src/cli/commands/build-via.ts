@@ -55,7 +55,7 @@ export async function handOver(step: BuildStep, { tool, extra, plan }: HandOver)
 }
 
 /** `--host` and `--context`, as docker's own client knows them. */
-function engineVariables(values: Values): Readonly<Record<string, string>> {
+export function engineVariables(values: Values): Readonly<Record<string, string>> {
   const [host, context] = [values.get("host"), values.get("context")];
   // a host from the environment would win over the context
   if (context !== undefined) return { DOCKER_HOST: "", DOCKER_CONTEXT: context };
@@ -63,7 +63,7 @@ function engineVariables(values: Values): Readonly<Record<string, string>> {
 }
 
 /** As a shell would take it. */
-export function commandLine({ program, args }: ViaPlan): string {
+export function commandLine({ program, args }: Pick<ViaPlan, "program" | "args">): string {
   return [program, ...args].map(shellWord).join(" ");
 }
 

@@ -1,17 +1,15 @@
 import {
   configuredDetachKeys,
   type ContainerOptions,
-  type DigestKey,
-  digestKeyFor,
-  type OpenedEnvironment,
+  digestKeyOf,
   openEnvironment,
   parseFileFlag,
   parseMode,
   planEntries,
+  type PlannedEntry,
   type PlanOptions,
   planRun,
   type Project,
-  publicKeyFor,
   run,
   type RunOptions,
   type RunPlan,
@@ -22,10 +20,11 @@ import type { Context, Handler } from "../spec.ts";
 import type { Values } from "../values.ts";
 import { containerOptionsOf } from "./run-options.ts";
 import { connect } from "./engine.ts";
-import { type KeySearch, keyringOf } from "./keyring.ts";
+import { keyringOf } from "./keyring.ts";
 import { protect } from "./masking.ts";
 import { programIo } from "./run-io.ts";
 import { pullProgress, refuseTwoLogins, runLogins } from "./run-logins.ts";
+import type { OtherTool } from "./run-via.ts";
 import { environmentOf, openProject, optional, warnAll } from "./shared.ts";
 
 /** `run IMAGE`: a container with the secrets of one environment. */
@@ -40,8 +39,11 @@ export const handle: Handler = async (context) => {
   const { auth, selection } = runLogins(context, { project, environment, keyring });
   const options = { environment, selection };
   // everything that names alone can get wrong is found before a key or the engine is asked
-  const plan = planRun({ ...typed, entries: planEntries(project, options) });
+  const entries = planEntries(project, options);
+  const via = await otherTool(context, typed, entries);
+  const plan = via === null ? planRun({ ...typed, entries }) : via.plan;
   if (values.flag("dry-run")) {
+    if (via !== null) return via.show();
     out.json({ environment, ...plan });
     return 0;
   }
@@ -52,16 +54,13 @@ export const handle: Handler = async (context) => {
     asFiles: [...plan.files, ...hiddenOf(plan)].map(({ name }) => name),
   });
   warnAll(context, opened.warnings);
-  using digestKey = await digestKeyOf(project, keyring, opened);
-  const { app } = project.manifest.seal;
+  const { seal } = project.manifest;
+  using digestKey = await digestKeyOf(seal, keyring.find, opened);
+  const { app } = seal;
   const identity = { app, environment: options.environment };
   // awaited here: returning the promise would wipe the values before they are used
-  return await perform(context, typed, {
-    auth,
-    entries: opened.entries,
-    identity,
-    digestKey: digestKey ?? undefined,
-  });
+  const own = { auth, entries: opened.entries, identity, digestKey: digestKey ?? undefined };
+  return await (via === null ? perform(context, typed, own) : via.run(own));
 };
 
 /** What is hidden may be any bytes, as a file may. */
@@ -69,18 +68,14 @@ function hiddenOf({ env, variables }: RunPlan): RunPlan["env"] {
   return variables === "hidden" ? env.filter(({ from }) => from === "secret") : [];
 }
 
-/** What was sealed tells which key; without anything sealed nobody is asked for one. */
-async function digestKeyOf(
-  project: Project,
-  keyring: KeySearch,
-  { entries, environment }: OpenedEnvironment,
-): Promise<DigestKey | null> {
-  const { seal } = project.manifest;
-  const sealed = entries.filter(({ entry }) => entry.source.kind === "sealed");
-  // the keys that have just opened them: nothing is looked for again
-  const wanted = sealed.flatMap(({ entry }) => publicKeyFor(seal, entry.scope) ?? []);
-  if (wanted.length === 0) return null;
-  return digestKeyFor(await keyring.find([...new Set(wanted)]), seal, { environment });
+/** `--via`: few runs need it, and every run would wait for it to be loaded. */
+async function otherTool(
+  context: Context,
+  typed: PlanOptions,
+  entries: readonly PlannedEntry[],
+): Promise<OtherTool | null> {
+  if (context.values.get("via") === undefined) return null;
+  return (await import("./run-via.ts")).toolFor(context, typed, entries);
 }
 
 /** Everything that was typed, checked before the manifest is read. */

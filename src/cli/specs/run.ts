@@ -43,6 +43,13 @@ const DELIVERY: readonly OptionSpec[] = [
     about: "refuse what is only warned about: files of the image where secrets go",
   },
   {
+    long: "via",
+    value: "TOOL",
+    choices: ["docker", "podman", "nerdctl"],
+    fallback: "sealmount's own client",
+    about: "hand over to this command line: --via TOOL [OPTIONS] -- [its own options] IMAGE …",
+  },
+  {
     long: "agent",
     about: "sealmount agent brings the files back after each restart; until then the program waits",
   },

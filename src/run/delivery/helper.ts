@@ -10,9 +10,12 @@ export interface Helper {
   readonly step: CleanupStep;
 }
 
+/** What one helper is made from. */
+type HelperContext = Pick<DeliveryContext, "engine" | "image" | "platform" | "run" | "cleanup">;
+
 /** Makes one helper; if anything fails from here on, the stack removes it. */
 export async function createHelper(
-  context: DeliveryContext,
+  context: HelperContext,
   mounts: readonly Mount[] = [],
 ): Promise<Helper> {
   const { engine, image, platform, run, cleanup } = context;

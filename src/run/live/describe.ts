@@ -39,7 +39,7 @@ export function contentOf(
 
 /** Labels of the app's container; none for a run that belongs to no app. */
 export function labelsFor(
-  options: RunOptions,
+  options: Pick<RunOptions, "identity" | "digestKey" | "entries">,
   plan: RunPlan,
   made: { readonly delivery: Delivery | undefined; readonly content: StoreContent },
 ): Record<string, string> {

@@ -4,6 +4,8 @@ import type { KeyPair } from "../../crypto/keypair.ts";
 import type { Keyring } from "../../keys/keyring.ts";
 import { COMMON, publicKeyFor, type Seal } from "../../manifest/model.ts";
 import type { Secret } from "../../secret/secret.ts";
+import type { OpenedEnvironment } from "../../vault/environment.ts";
+import type { KeyringSource } from "../../vault/open-entries.ts";
 
 /** A key of digests and whose it is. */
 export interface DigestKey extends Disposable {
@@ -32,6 +34,22 @@ export function digestKeyFor(
   if (pair === undefined) return null;
   const key = digestKey(pair.privateKey, "run");
   return { key, fingerprint: pair.publicKey.fingerprint, [Symbol.dispose]: () => key.wipe() };
+}
+
+/**
+ * The same for values that were just opened. What was sealed tells which key; without anything sealed
+ * nobody is asked for one.
+ */
+export async function digestKeyOf(
+  seal: Seal,
+  keyring: KeyringSource,
+  { entries, environment }: Pick<OpenedEnvironment, "entries" | "environment">,
+): Promise<DigestKey | null> {
+  const sealed = entries.filter(({ entry }) => entry.source.kind === "sealed");
+  // the keys that have just opened them: nothing is looked for again
+  const wanted = sealed.flatMap(({ entry }) => publicKeyFor(seal, entry.scope) ?? []);
+  if (wanted.length === 0) return null;
+  return digestKeyFor(await keyring([...new Set(wanted)]), seal, { environment });
 }
 
 function pairOf({ pairs }: Keyring, text: string | undefined): KeyPair | undefined {
