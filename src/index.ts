@@ -130,6 +130,33 @@ export type { RunViaOptions } from "./run/via-options.ts";
 export { type DigestKey, digestKeyFor, digestKeyOf } from "./run/live/digest-key.ts";
 export type { PullEvent, PullStatus } from "./run/pull.ts";
 export { type PullOutput, pullView } from "./run/pull-progress.ts";
+export { digestsOf, type NamedValue } from "./run/live/describe.ts";
+export { type AfterRefresh, checkAfter } from "./run/live/after.ts";
+export { down, type DownOptions, type DownResult } from "./run/live/down.ts";
+export {
+  type ContainerFilter,
+  findContainer,
+  isKnown,
+  type KnownContainer,
+  listContainers,
+  type LiveContainer,
+} from "./run/live/find.ts";
+export { namesOf } from "./run/live/hidden.ts";
+export { ps, type PsLine, type PsOptions } from "./run/live/ps.ts";
+export {
+  refresh,
+  type RefreshOptions,
+  type RefreshResult,
+  type StaleValue,
+} from "./run/live/refresh.ts";
+export {
+  type LeftValue,
+  revoke,
+  type RevokeOptions,
+  type RevokeResult,
+} from "./run/live/revoke.ts";
+export type { LaunchIdentity, LaunchLabels, LaunchSpec } from "./run/live/spec.ts";
+export type { DigestsOfNow, Status } from "./run/live/status.ts";
 export { parseFileFlag, parseMode } from "./run/file-flag.ts";
 export type {
   ContainerOptions,

@@ -101,7 +101,7 @@ async function perform(
     const debug = values.flag("debug");
     const failure = failureOf(error, debug) ?? bugOf(error, debug);
     if (failure.code === "INTERRUPTED" && host.readerIsGone()) return failure.exitCode;
-    return fail(spec.stopAtOperand ? asDocker(failure) : failure, out);
+    return fail(spec.exits.includes(BEFORE_START) ? asDocker(failure) : failure, out);
   }
 }
 

@@ -23,7 +23,7 @@ import { currentOwner } from "./labels.ts";
 const MEMORY_FILE_SYSTEMS: ReadonlySet<number> = new Set([0x01021994 /* tmpfs */, 0x858458f6]);
 
 /** Beside the files of a folder: who made it, for which engine. Holds no secret. */
-const META = ".sealmount";
+export const FOLDER_NOTE = ".sealmount";
 
 /** Environment of the client. */
 export type Env = Readonly<Record<string, string | undefined>>;
@@ -108,17 +108,42 @@ export async function removePrivateFolder(folder: string): Promise<void> {
   await rm(folder, { recursive: true, force: true });
 }
 
-async function usable(root: string): Promise<boolean> {
+/**
+ * Whether a folder that a label names is the one of that run: directly in one of the roots, a real
+ * folder, ours, in memory, with a note that names the run. Whoever may create containers can write
+ * a label, so nothing in the folder is touched before.
+ */
+export async function isFolderOf(env: Env, folder: string, run: string): Promise<boolean> {
+  const isNamed = tmpfsRoots(env).includes(dirname(folder)) && basename(folder).startsWith("run-");
+  if (!isNamed) return false;
   try {
-    const { type } = await statfs(dirname(root));
-    if (!MEMORY_FILE_SYSTEMS.has(type)) return false;
-    await mkdir(root, { mode: 0o700 }).catch(ignoreExisting);
-    const stat = await lstat(root);
-    // /dev/shm is open to all: somebody may have made our name first
-    return stat.isDirectory() && stat.uid === process.geteuid?.() && (stat.mode & 0o077) === 0;
+    for (const path of [dirname(folder), folder]) {
+      if (!(await isPrivate(path)) || !(await isInMemory(path))) return false;
+    }
+    return (await noteOf(folder))?.run === run;
   } catch {
     return false;
   }
+}
+
+async function usable(root: string): Promise<boolean> {
+  try {
+    if (!(await isInMemory(dirname(root)))) return false;
+    await mkdir(root, { mode: 0o700 }).catch(ignoreExisting);
+    return await isPrivate(root);
+  } catch {
+    return false;
+  }
+}
+
+async function isInMemory(path: string): Promise<boolean> {
+  return MEMORY_FILE_SYSTEMS.has((await statfs(path)).type);
+}
+
+/** /dev/shm is open to all: somebody may have made our name first. */
+async function isPrivate(path: string): Promise<boolean> {
+  const stat = await lstat(path);
+  return stat.isDirectory() && stat.uid === process.geteuid?.() && (stat.mode & 0o077) === 0;
 }
 
 function ignoreExisting(error: unknown): void {
@@ -136,14 +161,14 @@ async function names(root: string): Promise<string[]> {
 }
 
 async function writeNote(folder: string, note: FolderNote): Promise<void> {
-  const fresh = join(folder, `${META}.new`);
+  const fresh = join(folder, `${FOLDER_NOTE}.new`);
   await writeFile(fresh, JSON.stringify(note), { mode: 0o600 });
-  await rename(fresh, join(folder, META));
+  await rename(fresh, join(folder, FOLDER_NOTE));
 }
 
 async function noteOf(folder: string): Promise<FolderNote | null> {
   try {
-    const note: unknown = JSON.parse(await readFile(join(folder, META), "utf8"));
+    const note: unknown = JSON.parse(await readFile(join(folder, FOLDER_NOTE), "utf8"));
     return isNote(note) ? note : null;
   } catch {
     return null;

@@ -18,8 +18,8 @@ export const LABEL_ROLE = "sealmount.role";
 export const LABEL_FOLDER = "sealmount.folder";
 
 /**
- * `app`: the user's container; `helper`: never started, lives for moments; `files`: a tmpfs volume;
- * `gate`: a volume with a program of ours, kept for the next run.
+ * `app`: the user's container; `helper`: lives for moments; `files`: a tmpfs volume; `gate`: a volume
+ * with a program of ours, kept for the next run.
  */
 export type Role = "app" | "helper" | "files" | "gate";
 

@@ -114,8 +114,8 @@ export async function sweepLeftovers(
 ): Promise<void> {
   try {
     const folders = (await listPrivateFolders(env)).filter(({ note }) => note?.kept === true);
-    const volumes = (await engine.listVolumes(LABEL_OWNER)).filter(({ Labels }) =>
-      started.has(Labels?.[LABEL_RUN] ?? ""),
+    const volumes = (await engine.listVolumes(LABEL_OWNER)).filter(
+      ({ Labels }) => started.has(Labels?.[LABEL_RUN] ?? "") && Labels?.[LABEL_ROLE] !== "gate",
     );
     if (folders.length + volumes.length === 0) return;
     const containers = await listContainers(engine);

@@ -80,7 +80,13 @@ export interface ContainerInspect {
     readonly Pid: number;
     readonly ExitCode: number;
     readonly Error: string;
+    /** RFC 3339; year 1 for one that never ran. */
+    readonly StartedAt: string;
   };
+  /** Since API 1.48, of engines with containerd's store. */
+  readonly ImageManifestDescriptor?: {
+    readonly platform?: { readonly os?: string; readonly architecture?: string } | null;
+  } | null;
   readonly Config: ImageConfig & { readonly Tty: boolean; readonly Image: string };
   readonly HostConfig: Readonly<Record<string, unknown>>;
   readonly Mounts: readonly Readonly<Record<string, unknown>>[];
@@ -100,6 +106,7 @@ export interface VolumeLine {
   readonly Name: string;
   readonly Driver: string;
   readonly Labels: Readonly<Record<string, string>> | null;
+  readonly Options?: Readonly<Record<string, string>> | null;
 }
 
 /** `X-Docker-Container-Path-Stat` of an archive call. `mode` is Go's FileMode, not st_mode. */

@@ -54,20 +54,23 @@ export function environmentOf(options: VariableOptions, plan: RunPlan): string[]
 export function hiddenVariables(options: VariableOptions, plan: RunPlan): Secret {
   const names = new Set(plan.env.flatMap(({ name, from }) => (from === "secret" ? [name] : [])));
   const all: readonly RunEntry[] = options.entries ?? [];
-  const entries = all.filter(({ name }) => names.has(name));
-  const size = entries.reduce((sum, entry) => sum + sizeOf(entry), 1);
-  const records = Buffer.alloc(size);
+  return recordsOf(all.filter(({ name }) => names.has(name)));
+}
+
+/**
+ * The same for values that were chosen before; for none, the file of a gate that has nothing to hide.
+ *
+ * @returns owned by the caller, who wipes it
+ * @throws {@link SealmountError} VALUE_INVALID for a value that no variable can hold
+ */
+export function recordsOf(values: readonly Pick<RunEntry, "name" | "value">[]): Secret {
+  const records = Buffer.alloc(values.reduce((sum, value) => sum + sizeOf(value), 1));
   let at = 0;
-  for (const { name, value } of entries) {
+  for (const { name, value } of values) {
     at += records.write(`${name}=`, at);
     at += value.use((bytes) => bytes.copy(records, at)) + 1;
   }
   return Secret.take(ENV_NAME, records);
-}
-
-/** The file of a gate that has nothing to hide. */
-export function noVariables(): Secret {
-  return Secret.take(ENV_NAME, Buffer.alloc(1));
 }
 
 /**
@@ -88,7 +91,7 @@ function isHidden({ sensitive }: RunEntry, { variables }: RunPlan): boolean {
 }
 
 /** In bytes, with the NUL. */
-function sizeOf({ name, value }: RunEntry): number {
+function sizeOf({ name, value }: Pick<RunEntry, "name" | "value">): number {
   if (/^$|[=\0]/.test(name)) throw unfit(name, "the name holds an equals sign or NUL");
   return value.use((bytes) => checkedSize(name, bytes));
 }

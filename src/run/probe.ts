@@ -28,6 +28,8 @@ export interface ProbeOptions {
   /** Id of the run, for the labels. */
   readonly run: string;
   readonly mounts?: readonly Mount[];
+  /** The engine gives a name to one container only. */
+  readonly name?: string | undefined;
 }
 
 /** What lies at a path of the image. */
@@ -43,7 +45,7 @@ export async function createProbe(o: ProbeOptions): Promise<string> {
     Labels: labelsOf(o.run, "helper"),
     HostConfig: { NetworkMode: "none", Mounts: o.mounts ?? [] },
   };
-  const query = { platform: o.platform };
+  const query = { platform: o.platform, name: o.name };
   return (await o.engine.request<{ Id: string }>("POST", "/containers/create", { query, body })).Id;
 }
 
@@ -77,6 +79,16 @@ export async function namesIn(engine: Engine, id: string, folder: string): Promi
   return [...names];
 }
 
+/** Sizes of all files below a folder, in bytes. */
+export async function sizesIn(engine: Engine, id: string, folder: string): Promise<number[]> {
+  const sizes: number[] = [];
+  await readTar(await engine.getArchive(id, folder), ({ size }) => {
+    sizes.push(size);
+    return true;
+  });
+  return sizes;
+}
+
 /**
  * Reads a text file of the image, through links.
  *
@@ -96,6 +108,7 @@ export async function readText(engine: Engine, id: string, path: string): Promis
 interface TarEntry {
   readonly path: string;
   readonly link: string | undefined;
+  readonly size: number;
   readonly text: string;
 }
 
@@ -123,7 +136,8 @@ async function readTar(archive: Readable, onEntry: (entry: TarEntry) => boolean)
   archive.pipe(unpack);
   for await (const entry of unpack) {
     const link = entry.header.type === "symlink" ? (entry.header.linkname ?? "") : undefined;
-    if (!onEntry({ path: entry.header.name, link, text: await textOf(entry) })) break;
+    const { name: path, size } = entry.header;
+    if (!onEntry({ path, link, size, text: await textOf(entry) })) break;
   }
   archive.destroy();
 }

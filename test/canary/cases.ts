@@ -19,14 +19,26 @@ export interface Case {
   readonly only?: "pipe" | "terminal";
 }
 
+const ON_ENGINE = ["build", "run", "verify", "doctor"];
+/** Commands for a container that runs: one call at a time. */
+const ON_CONTAINER = ["ps", "refresh", "revoke", "down"];
+
+/** Whether the modes of a case get in each other's way. */
+export function goesInTurn({ args: [command = ""] }: Case): boolean {
+  return command === "build" || ON_CONTAINER.includes(command);
+}
+
 /** Whether a case talks to an engine. */
 export function needsEngine({ args }: Case): boolean {
   const [command = ""] = args;
-  return ["build", "run", "verify", "doctor"].includes(command) || args.includes("--container");
+  return [...ON_ENGINE, ...ON_CONTAINER].includes(command) || args.includes("--container");
 }
 
 /** Image of the app, which has to be built before the cases that need an engine. */
 export const IMAGE = `smtest-canary-${process.pid}`;
+
+/** A container of the app that runs while the cases are played. */
+export const CONTAINER = `${IMAGE}-live`;
 
 const { loose } = CANARIES;
 const asked = (value: string): readonly Typing[] => [{ on: "(hidden): ", type: `${value}\r` }];
@@ -111,6 +123,13 @@ export function goodCases(): readonly Case[] {
       args: ["exec", "--only", "COMMON", "--", "/nope"],
       exit: 125,
     },
+    { title: "ps", args: ["ps", "--no-trunc", "--any-app", "--all"], exit: 0 },
+    { title: "refresh", args: ["refresh", "--force", CONTAINER], exit: 0 },
+    {
+      title: "refresh with a command that prints a secret",
+      args: ["refresh", "--force", "--exec", "cat /run/secrets/file; env", CONTAINER],
+      exit: 0,
+    },
   ];
 }
 
@@ -123,6 +142,7 @@ export function badCases(stage: Stage): readonly Case[] {
     ...badBoxes(stage),
     ...badEngines(),
     ...plaintext(stage),
+    ...badContainers(),
     ...interrupted(),
   ];
 }
@@ -380,6 +400,27 @@ function plaintext(stage: Stage): readonly Case[] {
       { files: { Dockerfile: copied, settings: `T='${variable}'\n` } },
       "--via=docker",
     ),
+  ];
+}
+
+/** The last one takes the files away. */
+function badContainers(): readonly Case[] {
+  const nowhere = { XDG_CONFIG_HOME: "/nonexistent" };
+  const none = "smtest-no-such-container";
+  return [
+    { title: "ps without a key", args: ["ps"], exit: 0, env: nowhere },
+    { title: "refresh without a key", args: ["refresh", CONTAINER], exit: 4, env: nowhere },
+    { title: "a signal that there is not", args: ["refresh", "--signal", loose, none], exit: 2 },
+    { title: "refresh of no container", args: ["refresh", none], exit: 6 },
+    { title: "revoke of no container", args: ["revoke", none], exit: 6 },
+    { title: "down of no container", args: ["down", none], exit: 6 },
+    {
+      title: "refresh with a command that prints a secret and fails",
+      args: ["refresh", "--force", CONTAINER, "--", "sh", "-c", "cat /run/secrets/file; exit 3"],
+      exit: 6,
+    },
+    { title: "revoke, which leaves the variables", args: ["revoke", CONTAINER], exit: 9 },
+    { title: "refresh after revoke", args: ["refresh", CONTAINER], exit: 6 },
   ];
 }
 

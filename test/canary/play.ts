@@ -2,7 +2,7 @@
 import { expect, it } from "vitest";
 import { sealmount, sealmountOnTerminal } from "../support/cli.ts";
 import type { Ran } from "../support/process.ts";
-import type { Case } from "./cases.ts";
+import { type Case, goesInTurn } from "./cases.ts";
 import { copyStage, needlesIn, type Stage } from "./stage.ts";
 
 /** Ways to call it, each with the global options that go after the command's own words. */
@@ -33,15 +33,16 @@ export function playAll(stage: Stage, cases: readonly Case[], env: Environment =
 }
 
 /**
- * All modes at once, but builds one after another: with the containerd store, an engine that ends
- * two builds of the same nameless image at one time fails one of them (`already exists`).
+ * All modes at once, but those of a running container one after another, and builds: with the
+ * containerd store, an engine that ends two builds of the same nameless image at one time fails one of
+ * them (`already exists`).
  */
 async function inTurnOrAtOnce<T>(
   one: Case,
   modes: readonly Mode[],
   playOne: (mode: Mode) => Promise<T>,
 ): Promise<T[]> {
-  if (one.args[0] !== "build") return Promise.all(modes.map(playOne));
+  if (!goesInTurn(one)) return Promise.all(modes.map(playOne));
   const played: T[] = [];
   for (const mode of modes) played.push(await playOne(mode));
   return played;

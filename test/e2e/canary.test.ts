@@ -4,7 +4,7 @@
  */
 import { readdir } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { badCases, goodCases, IMAGE, needsEngine } from "../canary/cases.ts";
+import { badCases, CONTAINER, goodCases, IMAGE, needsEngine } from "../canary/cases.ts";
 import { playAll } from "../canary/play.ts";
 import { CANARIES, copyStage, makeStage } from "../canary/stage.ts";
 import { dockerCli, dockerOut, engineHost, testEngine } from "../engine/current.ts";
@@ -26,13 +26,15 @@ async function memoryFiles(): Promise<string[]> {
   return names.filter((name) => name.startsWith("smtest-") || name.startsWith(`${folder}/`));
 }
 
+/** A command of the app that succeeds. */
+async function app(args: readonly string[]): Promise<void> {
+  await using world = await copyStage(stage);
+  await sealmountOut(args, { cwd: world.cwd, env: { ...world.env, ...env } });
+}
+
 beforeAll(async () => {
   others = new Set(await memoryFiles());
-  await using world = await copyStage(stage);
-  await sealmountOut(["build", "-t", IMAGE, "."], {
-    cwd: world.cwd,
-    env: { ...world.env, ...env },
-  });
+  await app(["build", "-t", IMAGE, "."]);
   const { common, variable, file, build, pull } = CANARIES;
   watch = await watchArguments([common, variable, file, build, pull, stage.key]);
 });
@@ -43,6 +45,9 @@ afterAll(async () => {
 });
 
 describe("IX20: no output holds a canary", () => {
+  beforeAll(async () => app(["run", "-d", "--env", "prod", "--name", CONTAINER, IMAGE]));
+  afterAll(async () => app(["down", "--timeout", "0", CONTAINER]));
+
   const cases = [...goodCases(), ...badCases(stage)];
   playAll(
     stage,

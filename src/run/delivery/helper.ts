@@ -17,9 +17,10 @@ type HelperContext = Pick<DeliveryContext, "engine" | "image" | "platform" | "ru
 export async function createHelper(
   context: HelperContext,
   mounts: readonly Mount[] = [],
+  name?: string,
 ): Promise<Helper> {
   const { engine, image, platform, run, cleanup } = context;
-  const id = await createProbe({ engine, image, platform, run, mounts });
+  const id = await createProbe({ engine, image, platform, run, mounts, name });
   const step = cleanup.add(`helper container ${id.slice(0, 12)}`, () => engine.removeContainer(id));
   return { id, step };
 }

@@ -7,15 +7,18 @@
 import {
   chmodSync,
   closeSync,
+  existsSync,
   fchmodSync,
   fchownSync,
   linkSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readlinkSync,
   renameSync,
   rmSync,
   symlinkSync,
+  truncateSync,
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
@@ -25,7 +28,15 @@ import { DockerError, errnoOf } from "../../errors.ts";
 import type { StoreContent } from "./delivery.ts";
 import type { StoreLayout } from "./layout.ts";
 import type { FolderMount } from "./placement.ts";
-import { DATA, generationOf, nextGeneration, treeOf, type TreeEntry } from "./tree.ts";
+import {
+  DATA,
+  type Generation,
+  GENERATIONS,
+  generationOf,
+  nextGeneration,
+  treeOf,
+  type TreeEntry,
+} from "./tree.ts";
 
 const FOLDER_MODE = 0o755;
 const NOTE_MODE = 0o400;
@@ -57,56 +68,67 @@ export function fillSources(
 }
 
 /**
- * Replaces the content of all mounted folders; each file at one moment.
+ * Replaces the content of all mounted folders; each file at one moment, with the name it has.
  *
- * @throws {@link DockerError} DELIVERY_FAILED as {@link fillSources}; then nothing has changed
+ * @param onWritten - called once all is written and nothing is replaced yet
+ * @throws {@link DockerError} DELIVERY_FAILED as {@link fillSources}, and for a folder that was
+ *   emptied; then nothing has changed
  */
 export async function replaceSources(
   folder: string,
   layout: StoreLayout,
   content: StoreContent,
+  onWritten: () => void = () => undefined,
 ): Promise<void> {
-  const written: Replacement[] = [];
+  const places = layout.folders.map((mount) => placeOf(join(folder, mount.key), mount));
   try {
-    for (const mount of layout.folders) {
-      const replacement = replacementIn(join(folder, mount.key), mount);
-      written.push(replacement);
-      writeGeneration(replacement, content);
+    // all is written before the first is replaced: where memory runs out, nothing has changed
+    for (const { at, mount, next } of places) {
+      // what an interrupted call may have left
+      remove(join(at, next));
+      makeEntries(at, generationOf(mount, next), content);
     }
+    onWritten();
   } catch (error) {
-    for (const { at, next } of written) remove(join(at, next));
+    for (const { at, next } of places) remove(join(at, next));
     throw error;
   }
-  for (const replacement of written) replace(replacement);
+  for (const place of places) replace(place);
   await sleep(GRACE_MS);
-  for (const { at, old } of written) if (old !== "") remove(join(at, old));
+  for (const { at, old } of places) remove(join(at, old));
 }
 
-interface Replacement {
+/** A mounted folder, and its two generations. */
+interface Place {
   readonly at: string;
   readonly mount: FolderMount;
-  readonly next: ReturnType<typeof nextGeneration>;
-  /** Empty when there was none. */
-  readonly old: string;
+  readonly next: Generation;
+  readonly old: Generation;
 }
 
-function replacementIn(at: string, mount: FolderMount): Replacement {
-  let old = "";
-  try {
-    old = readlinkSync(join(at, DATA));
-  } catch {
-    // taken back before
-  }
+function placeOf(at: string, mount: FolderMount): Place {
+  const old = GENERATIONS.find((one) => one === targetOf(join(at, DATA)));
+  if (old === undefined) throw revoked();
   return { at, mount, next: nextGeneration(old), old };
 }
 
-function writeGeneration({ at, mount, next }: Replacement, content: StoreContent): void {
-  // what an interrupted call may have left
-  remove(join(at, next));
-  makeEntries(at, generationOf(mount, next), content);
+/** Empty for what is no link. */
+function targetOf(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return "";
+  }
 }
 
-function replace({ at, mount, next }: Replacement): void {
+/** What there is to say of files that `revoke` took. */
+export function revoked(): DockerError {
+  return new DockerError("DELIVERY_FAILED", "its files are gone", {
+    hint: "remove the container and run it anew",
+  });
+}
+
+function replace({ at, mount, next }: Place): void {
   const fresh = join(at, `${DATA}.new`);
   remove(fresh);
   symlinkSync(next, fresh);
@@ -115,6 +137,27 @@ function replace({ at, mount, next }: Replacement): void {
     linkSync(join(at, next, path), fresh);
     renameSync(fresh, join(at, path));
   }
+}
+
+/**
+ * Takes everything out of the folder but what is about the folder itself: files that are mounted
+ * alone are emptied first, since the container keeps them as they are. Safe to repeat.
+ *
+ * @param keep - names of what is about the folder itself
+ */
+export function emptySources(
+  folder: string,
+  { folders, singles }: StoreLayout,
+  keep: readonly string[],
+): void {
+  for (const { key } of singles) {
+    if (existsSync(join(folder, key))) truncateSync(join(folder, key));
+  }
+  for (const { key, files } of folders) {
+    const names = [...files.map(({ path }) => path), DATA, ...GENERATIONS];
+    for (const name of names) remove(join(folder, key, name));
+  }
+  for (const name of readdirSync(folder)) if (!keep.includes(name)) remove(join(folder, name));
 }
 
 function makeEntries(at: string, entries: readonly TreeEntry[], content: StoreContent): void {
@@ -166,8 +209,12 @@ function writeValue(path: string, flags: "r+" | "wx", content: StoreContent, ind
     fchownSync(descriptor, ids.uid, ids.gid);
     fchmodSync(descriptor, file.mode);
   } catch (error) {
-    const fact = `${file.name} can't be put into this machine's memory (${errnoOf(error)})`;
-    throw new DockerError("DELIVERY_FAILED", fact, { hint: "use --delivery volume" });
+    const why = errnoOf(error) || "unknown";
+    throw new DockerError(
+      "DELIVERY_FAILED",
+      `${file.name} can't be put into this machine's memory (${why})`,
+      { hint: why === "ENOSPC" ? "free some of it: df /dev/shm" : "use --delivery volume" },
+    );
   } finally {
     closeSync(descriptor);
   }

@@ -4,8 +4,8 @@ import type { Pack } from "tar-stream";
 import type { Secret } from "../../secret/secret.ts";
 import type { Ids } from "../owner.ts";
 import type { StoreContent } from "./delivery.ts";
-import type { StoreLayout } from "./layout.ts";
-import { generationOf, treeOf, type Generation, type TreeEntry } from "./tree.ts";
+import type { StoredFolder, StoreLayout } from "./layout.ts";
+import { freshOf, generationOf, treeOf, type Generation, type TreeEntry } from "./tree.ts";
 
 /** Folders are open to all: names are no secret, and each file has its own mode. */
 const FOLDER_MODE = 0o755;
@@ -26,27 +26,47 @@ export async function packStore(
   ]);
 }
 
-/** @returns a tar with a generation of each folder and nothing that points to it, plaintext: wipe it */
+/**
+ * @param generation - of a folder, the one to write
+ * @returns a tar with a generation of each folder, and below `..new` what will put it in place;
+ *   plaintext: wipe it
+ */
 export async function packGeneration(
   { folders }: StoreLayout,
   content: StoreContent,
-  generation: Generation,
+  generation: (folder: StoredFolder) => Generation,
 ): Promise<Buffer> {
   return packEntries(
     content,
-    folders.flatMap((folder) =>
-      generationOf(folder, generation).map((entry) => below(folder.key, entry)),
-    ),
+    folders.flatMap((folder) => {
+      const next = generation(folder);
+      const entries = [...generationOf(folder, next), ...freshOf(folder, next)];
+      return entries.map((entry) => below(folder.key, entry));
+    }),
   );
+}
+
+/** An empty file; where a folder is, the engine puts the file in its place. */
+export interface EmptyFile {
+  readonly path: string;
+  readonly mode: number;
+  readonly ids: Ids;
+}
+
+/** A tar with empty files. */
+export async function packEmptyFiles(files: readonly EmptyFile[]): Promise<Buffer> {
+  const { pack } = await import("tar-stream");
+  const tar = pack();
+  for (const { path, mode, ids } of files) {
+    tar.entry({ name: path, mode, mtime: new Date(0), ...ids }, "");
+  }
+  tar.finalize();
+  return collect(tar);
 }
 
 /** A tar with one empty file. */
 export async function packEmpty(name: string): Promise<Buffer> {
-  const { pack } = await import("tar-stream");
-  const tar = pack();
-  tar.entry({ name, mode: 0o400, mtime: new Date(0) }, "");
-  tar.finalize();
-  return collect(tar);
+  return packEmptyFiles([{ path: name, mode: 0o400, ids: { uid: 0, gid: 0 } }]);
 }
 
 async function packEntries(content: StoreContent, entries: readonly TreeEntry[]): Promise<Buffer> {

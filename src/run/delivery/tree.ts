@@ -13,6 +13,9 @@ export const DATA = "..data";
 export const GENERATIONS = ["..a", "..b"] as const;
 export type Generation = (typeof GENERATIONS)[number];
 
+/** Where a new generation waits for the renames that put it in place, where none can be made from here. */
+export const FRESH = "..new";
+
 /** The note beside the files of a generation: see `live/state.ts`. */
 export const STATE = "..state";
 
@@ -64,6 +67,26 @@ export function treeOf(folder: FolderMount, generation: Generation): TreeEntry[]
     })),
     { kind: "link", path: DATA, target: generation },
   ];
+}
+
+/** What puts a generation in place, each entry below `..new` at the path that it will have. */
+export function freshOf(folder: FolderMount, generation: Generation): TreeEntry[] {
+  return [
+    { kind: "folder", path: FRESH },
+    ...foldersOf(folder, `${FRESH}/`),
+    ...folder.files.map(({ file, path }): TreeEntry => ({
+      kind: "name",
+      path: `${FRESH}/${path}`,
+      target: `${generation}/${path}`,
+      file,
+    })),
+    { kind: "link", path: `${FRESH}/${DATA}`, target: generation },
+  ];
+}
+
+/** The paths of {@link freshOf} that are renamed, in order: `..data` first, as it holds for all. */
+export function freshPaths({ files }: FolderMount): string[] {
+  return [DATA, ...files.map(({ path }) => path)];
 }
 
 /** Folders in which files are, below the mounted one; parents first. */

@@ -19,6 +19,11 @@
  * name in the folders of PATH. Entries of PATH that are not absolute are passed over, and the working
  * folder is never looked at.
  *
+ * On volumes that only an engine reaches, a helper container runs it for two things more:
+ *
+ *   gate rename OLD NEW [OLD NEW...]    puts each OLD in the place of NEW, at one moment
+ *   gate empty FILE [FILE...]           cuts each FILE to nothing; it stays the same file
+ *
  * Exit: 125 own failure, 126 PROGRAM can't be executed, 127 there is no PROGRAM, 128+N signal N.
  */
 
@@ -32,7 +37,7 @@ __asm__(".globl _start\n_start:\n"
         "mov %rdi, %rax\n mov %rsi, %rdi\n mov %rdx, %rsi\n mov %rcx, %rdx\n"
         "mov %r8, %r10\n mov %r9, %r8\n mov 8(%rsp), %r9\n syscall\n ret\n");
 enum { WRITEV = 20, OPENAT = 257, CLOSE = 3, LSEEK = 8, MMAP = 9, MUNMAP = 11, FACCESSAT = 269 };
-enum { EXECVE = 59, SIGPROCMASK = 14, SIGTIMEDWAIT = 128, EXIT_GROUP = 231 };
+enum { RENAMEAT = 264, EXECVE = 59, SIGPROCMASK = 14, SIGTIMEDWAIT = 128, EXIT_GROUP = 231 };
 #elif defined __aarch64__
 __asm__(".globl _start\n_start:\n"
         "mov x29, xzr\n mov x30, xzr\n mov x0, sp\n b gate\n"
@@ -40,7 +45,7 @@ __asm__(".globl _start\n_start:\n"
         "mov x8, x0\n mov x0, x1\n mov x1, x2\n mov x2, x3\n"
         "mov x3, x4\n mov x4, x5\n mov x5, x6\n svc #0\n ret\n");
 enum { WRITEV = 66, OPENAT = 56, CLOSE = 57, LSEEK = 62, MMAP = 222, MUNMAP = 215, FACCESSAT = 48 };
-enum { EXECVE = 221, SIGPROCMASK = 135, SIGTIMEDWAIT = 137, EXIT_GROUP = 94 };
+enum { RENAMEAT = 38, EXECVE = 221, SIGPROCMASK = 135, SIGTIMEDWAIT = 137, EXIT_GROUP = 94 };
 #else
 #error "gate knows amd64 and arm64"
 #endif
@@ -50,6 +55,7 @@ long call(long number, word a, word b, word c, word d, word e, word f);
 
 enum { ENOENT = 2, E2BIG = 7, ENOEXEC = 8, EACCES = 13, ENOTDIR = 20, ENAMETOOLONG = 36, ELOOP = 40 };
 enum { HERE = -100 /* AT_FDCWD */, CLOSE_ON_EXEC = 02000000, SEEK_END = 2, PATH_MAX = 4096 };
+enum { CUT = 01001 /* O_WRONLY | O_TRUNC */ };
 enum { PROT_READ = 1, PROT_WRITE = 2, MAP_PRIVATE = 2, MAP_ANONYMOUS = 32, SIG_SETMASK = 2 };
 
 enum { OURS = 125, NOT_EXECUTABLE = 126, NOT_FOUND = 127, SIGNALLED = 128 };
@@ -211,10 +217,23 @@ static _Noreturn void explain(long error, const char *program) {
   }
 }
 
+/* Renames pairs or empties files, in order; the first that fails ends it. */
+static _Noreturn void change(char **paths, int pairs) {
+  for (; *paths; paths++) {
+    char *path = *paths;
+    long error = pairs ? call(RENAMEAT, HERE, (word)path, HERE, (word)*++paths, 0, 0)
+                       : call(OPENAT, HERE, (word)path, CUT, 0, 0, 0);
+    if (error < 0) fail(OURS, path, ": can't be changed");
+  }
+  leave(0);
+}
+
 /* The stack at the start: the count, so many arguments, a null, the environment, a null. */
 _Noreturn void gate(word *stack) {
   char **arguments = (char **)(stack + 1);
   char **own = arguments + stack[0] + 1;
+  int pairs = stack[0] > 2 && *arguments[1] == 'r';
+  if (pairs || (stack[0] > 2 && *arguments[1] == 'e')) change(arguments + 2, pairs);
   if (stack[0] < 4) fail(OURS, "usage: gate now|wait ENVFILE PROGRAM [ARG...]", "");
   const char *path = arguments[2];
   struct file file = *arguments[1] == 'w' ? wait_for(path) : open_file(path);

@@ -4,7 +4,7 @@ import { DockerError } from "../../errors.ts";
 import type { CreateBody } from "../create-body.ts";
 import type { Delivery, DeliveryContext, FileToDeliver } from "../delivery/delivery.ts";
 import { createHelper } from "../delivery/helper.ts";
-import { ENV_NAME, hiddenVariables, noVariables } from "../environment.ts";
+import { ENV_NAME, hiddenVariables, recordsOf } from "../environment.ts";
 import type { VariableOptions } from "../environment.ts";
 import type { RunPlan } from "../plan.ts";
 import { behindGate, type GateMode } from "./behind.ts";
@@ -50,7 +50,7 @@ export async function gateForRun(
     ? await gateFor(image, platform).catch(() => null)
     : await gateFor(image, platform);
   if (gate === null) return null;
-  const value = isHidden ? hiddenVariables(options, plan) : noVariables();
+  const value = isHidden ? hiddenVariables(options, plan) : recordsOf([]);
   const file = { name: ENV_NAME, path: ENV_FILE, mode: ENV_MODE, ownFolder: true, value };
   return { gate, file };
 }

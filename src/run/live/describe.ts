@@ -33,7 +33,8 @@ export function contentOf(
   files: readonly FileToDeliver[],
   owners: readonly Ids[],
 ): StoreContent {
-  const note = writeState({ at: Date.now(), digests: digestsOf(digestKey, files) });
+  const digests = digestsOf(digestKey, files);
+  const note = writeState({ at: Date.now(), digests, fingerprint: digestKey?.fingerprint });
   return { files, owners, note };
 }
 

@@ -2,6 +2,7 @@
  * What a container's labels say of the secrets it was started with: names, places and digests, never
  * a value. `refresh`, `ps`, `revoke` and the agent work from this alone.
  */
+import { escapeControl } from "../../docker/errors.ts";
 import { LABEL_FOLDER, LABEL_RUN } from "../../docker/labels.ts";
 import type { StoredFile, StoredFolder } from "../delivery/layout.ts";
 
@@ -81,17 +82,25 @@ export function specLabels(
  */
 export function readLabels(labels: Readonly<Record<string, string>>): LaunchLabels | null {
   const spec = parseSpec(labels[LABEL_SPEC]);
-  if (spec === null) return null;
+  const [app, environment, run = ""] = [LABEL_APP, LABEL_ENV, LABEL_RUN].map((key) => labels[key]);
+  if (spec === null || !isName(app) || !isName(environment) || !/^[0-9a-f]{16}$/.test(run)) {
+    return null;
+  }
   return {
-    app: labels[LABEL_APP] ?? "",
-    environment: labels[LABEL_ENV] ?? "",
-    run: labels[LABEL_RUN] ?? "",
+    app,
+    environment,
+    run,
     spec,
     digests: readDigests(labels[LABEL_DIGESTS]),
-    fingerprint: labels[LABEL_KEY],
+    fingerprint: readFingerprint(labels[LABEL_KEY]),
     folder: labels[LABEL_FOLDER],
     reseed: labels[LABEL_RESEED] === "agent",
   };
+}
+
+/** @returns undefined for what is none */
+export function readFingerprint(text: unknown): string | undefined {
+  return typeof text === "string" && /^[0-9a-f]{8,64}$/.test(text) ? text : undefined;
 }
 
 /** Names and digests from JSON; whatever is no text is left out. */
@@ -105,35 +114,84 @@ export function readDigests(text: string | undefined): Map<string, string> {
 
 /** A label is written by us, but anybody who may create containers can write one too. */
 function parseSpec(text: string | undefined): LaunchSpec | null {
-  const found = parse(text);
-  if (typeof found !== "object" || found === null) return null;
-  const fields = new Map<string, unknown>(Object.entries(found));
-  const lists = ["files", "folders", "singles", "volumes", "variables"].map((key) =>
-    fields.get(key),
-  );
-  if (fields.get("version") !== 1 || !lists.every(Array.isArray)) return null;
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- looked at above; paths are checked where used
-  const spec = found as LaunchSpec;
-  return isSafe(spec) ? spec : null;
+  const found = fieldsOf(parse(text));
+  if (found.get("version") !== 1) return null;
+  const list = (key: string): unknown => found.get(key);
+  const isWhole =
+    every(list("files"), isFile) &&
+    every(list("folders"), isFolder) &&
+    every(list("singles"), isSingle) &&
+    every(list("volumes"), isVolume) &&
+    namesOnly(list("variables"));
+  if (!isWhole) return null;
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- every part is looked at above
+  const spec = parse(text) as LaunchSpec;
+  return pointsInside(spec) ? spec : null;
 }
+
+type Check = (fields: ReadonlyMap<string, unknown>) => boolean;
+
+const isFile: Check = (fields) =>
+  isName(fields.get("name")) &&
+  isNumber(fields.get("mode"), 0o777) &&
+  ["uid", "gid"].every((key) => isNumber(fields.get(key), MAX_ID));
 
 /** Keys and paths lead into a store, never out of it. */
-function isSafe({ folders, singles, files, volumes }: LaunchSpec): boolean {
-  const known = (index: unknown): boolean => typeof index === "number" && index in files;
-  return (
-    [...folders, ...singles].every(
-      ({ key, target }) => inside(key) && typeof target === "string",
-    ) &&
-    folders.every((folder) =>
-      folder.files.every(({ path, file }) => inside(path) && known(file)),
-    ) &&
-    singles.every(({ file }) => known(file)) &&
-    volumes.every(({ name, key }) => typeof name === "string" && (key === null || inside(key)))
+const isFolder: Check = (fields) =>
+  isMount(fields) &&
+  every(
+    fields.get("files"),
+    (file) => isInside(file.get("path")) && isNumber(file.get("file"), Infinity),
   );
+
+const isSingle: Check = (fields) => isMount(fields) && isNumber(fields.get("file"), Infinity);
+
+const isVolume: Check = (fields) =>
+  isName(fields.get("name")) && (fields.get("key") === null || isKey(fields.get("key")));
+
+function isMount(fields: ReadonlyMap<string, unknown>): boolean {
+  const target = fields.get("target");
+  return isKey(fields.get("key")) && isName(target) && target.startsWith("/");
 }
 
-function inside(path: unknown): boolean {
-  return typeof path === "string" && /^[^/]/.test(path) && !path.split("/").includes("..");
+/** The numbers count `files`. */
+function pointsInside({ files, folders, singles }: LaunchSpec): boolean {
+  const used = [...folders.flatMap((folder) => folder.files), ...singles];
+  return used.every(({ file }) => file < files.length);
+}
+
+/** Largest id that means somebody. */
+const MAX_ID = 0xfffffffe;
+
+function isNumber(value: unknown, most: number): boolean {
+  return typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= most;
+}
+
+/** Names are shown: none may steer a terminal. */
+function isName(value: unknown): value is string {
+  return typeof value === "string" && /^[^\n\t]+$/.test(value) && escapeControl(value) === value;
+}
+
+/** As `layout.ts` makes them. */
+function isKey(value: unknown): boolean {
+  return typeof value === "string" && /^[mf]\d{1,6}$/.test(value);
+}
+
+/** No segment is empty, a dot, or begins with the two dots of `tree.ts`. */
+function isInside(path: unknown): boolean {
+  return isName(path) && path.split("/").every((part) => !/^(\.?$|\.\.)/.test(part));
+}
+
+function every(list: unknown, check: Check): boolean {
+  return Array.isArray(list) && list.every((value: unknown) => check(fieldsOf(value)));
+}
+
+function namesOnly(list: unknown): boolean {
+  return Array.isArray(list) && list.every(isName);
+}
+
+function fieldsOf(value: unknown): ReadonlyMap<string, unknown> {
+  return new Map(typeof value === "object" && value !== null ? Object.entries(value) : []);
 }
 
 function parse(text: string | undefined): unknown {

@@ -1,10 +1,12 @@
 import { chmod, mkdir, mkdtemp, readdir, rm, stat, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 import {
   findTmpfsRoot,
+  FOLDER_NOTE,
+  isFolderOf,
   listPrivateFolders,
   makePrivateFolder,
   removePrivateFolder,
@@ -42,6 +44,42 @@ describe("private folders", () => {
     await removePrivateFolder(folder);
     await removePrivateFolder(folder);
     expect(await readdir(root ?? "")).toEqual([]);
+  });
+
+  it.each<readonly [string, boolean, (folder: string) => Promise<string>]>([
+    ["itself", true, async (folder) => folder],
+    [
+      "a link to it",
+      false,
+      async (folder) => symlink(folder, `${folder}l`).then(() => `${folder}l`),
+    ],
+    [
+      "a folder in it",
+      false,
+      async (folder) => mkdir(join(folder, "run-x")).then(() => join(folder, "run-x")),
+    ],
+    ["the root", false, async (folder) => dirname(folder)],
+    [
+      "another way to it",
+      false,
+      async (folder) => join(folder, "..").concat("/./", basename(folder)),
+    ],
+    ["one that is not there", false, async (folder) => `${folder}x`],
+    ["one that others may enter", false, async (folder) => chmod(folder, 0o755).then(() => folder)],
+    [
+      "one without a note",
+      false,
+      async (folder) => rm(join(folder, FOLDER_NOTE)).then(() => folder),
+    ],
+    ["nothing", false, async () => ""],
+    ["a folder elsewhere", false, async () => "/etc"],
+  ])("a label may name %s: %s", async (_title, expected, named) => {
+    const env = { XDG_RUNTIME_DIR: runtime };
+    const folder = await makePrivateFolder((await findTmpfsRoot(env)) ?? "", note);
+    const label = await named(folder);
+    expect(await isFolderOf(env, label, note.run)).toBe(expected);
+    expect(await isFolderOf(env, label, "another run")).toBe(false);
+    expect(await isFolderOf({}, label, note.run)).toBe(false);
   });
 
   it("passes over a root on a disk", async () => {

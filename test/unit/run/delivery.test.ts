@@ -235,15 +235,20 @@ describe("packStore", () => {
     expect(files[0]?.value.use((bytes) => bytes.toString())).toBe("aaaa");
   });
 
-  it("packs a generation alone, for a refresh", async () => {
+  it("packs a generation, and what puts it in place, for a refresh", async () => {
     const content = { files, owners, note: "" };
-    const tar = await packGeneration(storeLayout(placement), content, "..b");
-    expect((await entriesOf(tar)).map((line) => line.split(" ")[1])).toEqual([
-      "m0/..b",
-      "m0/..b/t",
-      "m0/..b/A",
-      "m0/..b/t/B",
-      "m0/..b/..state",
+    const tar = await packGeneration(storeLayout(placement), content, () => "..b");
+    expect(await entriesOf(tar)).toEqual([
+      "directory m0/..b 755 0:0 0",
+      "directory m0/..b/t 755 0:0 0",
+      "file m0/..b/A 440 1234:2345 4",
+      "file m0/..b/t/B 440 0:0 0",
+      "file m0/..b/..state 400 0:0 0",
+      "directory m0/..new 755 0:0 0",
+      "directory m0/..new/t 755 0:0 0",
+      "link m0/..new/A 440 1234:2345 0 -> m0/..b/A",
+      "link m0/..new/t/B 440 0:0 0 -> m0/..b/t/B",
+      "symlink m0/..new/..data -> ..b",
     ]);
   });
 });

@@ -36,7 +36,7 @@ describe.each(machines)("gate for $machine", ({ machine, tools }) => {
   });
 
   it("has about 2 KB, one segment that nobody writes, and a stack that nobody executes", () => {
-    expect(bytes.length).toBeLessThan(2688);
+    expect(bytes.length).toBeLessThan(2816);
     const [load, stack] = [64, 64 + 56].map((at) => bytes.subarray(at, at + 56));
     expect(bytes.readUInt16LE(56)).toBe(2);
     expect([load?.readUInt32LE(0), load?.readUInt32LE(4)]).toEqual([1, 5]);
