@@ -131,6 +131,8 @@ export { type DigestKey, digestKeyFor, digestKeyOf } from "./run/live/digest-key
 export type { PullEvent, PullStatus } from "./run/pull.ts";
 export { type PullOutput, pullView } from "./run/pull-progress.ts";
 export { digestsOf, type NamedValue } from "./run/live/describe.ts";
+export { agent, type AgentEvent, type AgentOptions } from "./run/live/agent.ts";
+export { reseed, type ReseedOptions } from "./run/live/reseed.ts";
 export { type AfterRefresh, checkAfter } from "./run/live/after.ts";
 export { down, type DownOptions, type DownResult } from "./run/live/down.ts";
 export {

@@ -39,7 +39,18 @@ async function set(name: string, ...flags: string[]): Promise<string> {
 }
 
 async function started(kind: string, ...flags: string[]): Promise<string> {
-  const words = ["run", "-d", "--env", "prod", "-u", "0", "--delivery", kind, ...flags];
+  const words = [
+    "run",
+    "-d",
+    "--env-plain",
+    "--env",
+    "prod",
+    "-u",
+    "0",
+    "--delivery",
+    kind,
+    ...flags,
+  ];
   const ran = await at([...words, IMAGE, "sleep", "300"]);
   expect([ran.code, ran.stderr]).toEqual([0, ""]);
   return ran.stdout.trim();

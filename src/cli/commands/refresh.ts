@@ -1,12 +1,8 @@
 import {
   checkAfter,
-  type DigestKey,
-  digestKeyFor,
   type KnownContainer,
   namesOf,
-  type OpenedEnvironment,
   type Project,
-  publicKeyFor,
   refresh,
   type RefreshOptions,
   type RefreshResult,
@@ -14,7 +10,7 @@ import {
 import type { Context, Handler } from "../spec.ts";
 import { connect } from "./engine.ts";
 import { type KeySearch, keyringOf } from "./keyring.ts";
-import { containersOf, forEach, openNames } from "./live-shared.ts";
+import { containersOf, digestKeyOf, forEach, openNames } from "./live-shared.ts";
 import { maskedStream, protect } from "./masking.ts";
 import { openProject, warnAll } from "./shared.ts";
 
@@ -73,22 +69,6 @@ async function refreshOne(
   } finally {
     await output.finish();
   }
-}
-
-/** The key by which the container can be compared, else the one of now. */
-async function digestKeyOf(
-  { manifest }: Project,
-  keyring: KeySearch,
-  { opened, container }: { readonly opened: OpenedEnvironment; readonly container: KnownContainer },
-): Promise<DigestKey | null> {
-  const { environment, labels } = container;
-  const sealed = opened.entries.filter(({ entry }) => entry.source.kind === "sealed");
-  const wanted = sealed.flatMap(({ entry }) => publicKeyFor(manifest.seal, entry.scope) ?? []);
-  if (wanted.length === 0) return null;
-  const found = await keyring.find([...new Set(wanted)]);
-  const { fingerprint } = labels;
-  const own = digestKeyFor(found, manifest.seal, { environment, fingerprint });
-  return own ?? digestKeyFor(found, manifest.seal, { environment });
 }
 
 /** Containers, and the command behind `--`; with `--all` there are no containers to part it from. */

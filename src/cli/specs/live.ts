@@ -1,7 +1,7 @@
 import type { CommandSpec, OptionSpec } from "../spec.ts";
 import { ENGINE, JSON_OUTPUT, KEY_FILE, MANIFEST } from "./options.ts";
 
-/** The commands for containers that run with secrets: ps, refresh, revoke, down. */
+/** The commands for containers that run with secrets: ps, refresh, revoke, down, agent. */
 
 const OF_ENVIRONMENT: OptionSpec = {
   long: "env",
@@ -137,4 +137,36 @@ const DOWN: CommandSpec = {
   load: () => import("../commands/down.ts"),
 };
 
-export const LIVE_SPECS: readonly CommandSpec[] = [PS, REFRESH, REVOKE, DOWN];
+const AGENT: CommandSpec = {
+  name: "agent",
+  summary: "bring files back to containers after each start, where a stop empties them",
+  arguments: [],
+  options: [
+    { ...OF_ENVIRONMENT, about: "only containers of that environment" },
+    KEY_FILE,
+    ...ENGINE,
+    ...MANIFEST,
+    JSON_OUTPUT,
+  ],
+  examples: [
+    {
+      does: "for the app's containers on a remote engine",
+      line: "sealmount agent --host ssh://box",
+    },
+    {
+      does: "a container that needs it",
+      line: "sealmount run -d --agent --restart always --env prod --host ssh://box cats",
+    },
+    { does: "one JSON object for each container, on stdout", line: "sealmount agent --json" },
+  ],
+  exits: [0, 2, 3, 6],
+  notes: [
+    "For containers of run --agent on engines that can't read this machine's memory. They wait " +
+      "until the agent has brought their files, with the values of now. It runs until it is " +
+      "told to end (SIGTERM, Ctrl-C), reads manifest and keys anew each time, and waits for an " +
+      "engine that is away.",
+  ],
+  load: () => import("../commands/agent.ts"),
+};
+
+export const LIVE_SPECS: readonly CommandSpec[] = [PS, REFRESH, REVOKE, DOWN, AGENT];

@@ -12,7 +12,7 @@ import { DockerError } from "../../errors.ts";
 import type { DeliveryContext, StoreContent } from "../delivery/delivery.ts";
 import { createHelper } from "../delivery/helper.ts";
 import { GRACE_MS, revoked } from "../delivery/host-tree.ts";
-import { packEmptyFiles, packGeneration } from "../delivery/tar.ts";
+import { packEmptyFiles, packGeneration, packStore } from "../delivery/tar.ts";
 import {
   DATA,
   FRESH,
@@ -27,6 +27,7 @@ import { readText, sizesIn } from "../probe.ts";
 import { gateFor } from "../gate/gate.ts";
 import { gateFromVolume, makeGateVolume } from "../gate/volume.ts";
 import { runGate, type Work } from "./helper-program.ts";
+import type { LaunchSpec } from "./spec.ts";
 import { busy, compareNotes, type Store, type StoreContext } from "./store.ts";
 
 /** A name that a killed call left, or another has just given back, is asked for again. */
@@ -55,6 +56,31 @@ export async function openVolumeStore(context: StoreContext): Promise<Store> {
   };
 }
 
+/**
+ * Fills volumes that are empty since their container was started.
+ *
+ * @returns false when the files are there
+ * @throws {@link DockerError} DELIVERY_FAILED as {@link openVolumeStore}, and when nothing stays
+ */
+export async function seedVolumes(context: StoreContext, content: StoreContent): Promise<boolean> {
+  const { engine, container } = context;
+  const { spec } = container.labels;
+  const volumes = await ownVolumes(context);
+  const writer = await createWriter(context, deliveryContext(context), helperMounts(volumes));
+  // the gate waits for the last folder: where its link is, all is
+  const last = `${HELPER_ROOT}/${spec.folders.at(-1)?.key ?? ""}/${DATA}`;
+  if ((await engine.headArchive(writer, last)) !== null) return false;
+  const tar = await packStore(spec, content, GENERATIONS[0]);
+  try {
+    await engine.putArchive(writer, HELPER_ROOT, tar);
+  } finally {
+    tar.fill(0);
+  }
+  // memory that nobody has mounted forgets
+  compareNotes(content.note, await readNotesBy(engine, writer, spec));
+  return true;
+}
+
 interface Parts {
   readonly context: StoreContext;
   /** A container that is never started. */
@@ -81,7 +107,10 @@ async function replace(parts: Parts, content: StoreContent): Promise<void> {
   await sleep(GRACE_MS);
   await drop(parts, current);
   context.enter("verify");
-  compareNotes(content.note, await readNotes(parts));
+  compareNotes(
+    content.note,
+    await readNotesBy(context.engine, parts.writer, context.container.labels.spec),
+  );
 }
 
 /** The new files, beside the old ones. Where there is no room for them, they go again. */
@@ -200,10 +229,14 @@ async function currentGenerations({
   return found;
 }
 
-async function readNotes({ context, writer }: Parts): Promise<(string | null)[]> {
+async function readNotesBy(
+  engine: Engine,
+  writer: string,
+  { folders }: LaunchSpec,
+): Promise<(string | null)[]> {
   const notes: (string | null)[] = [];
-  for (const { key } of context.container.labels.spec.folders) {
-    notes.push(await readText(context.engine, writer, `${HELPER_ROOT}/${key}/${DATA}/${STATE}`));
+  for (const { key } of folders) {
+    notes.push(await readText(engine, writer, `${HELPER_ROOT}/${key}/${DATA}/${STATE}`));
   }
   return notes;
 }
