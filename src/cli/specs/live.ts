@@ -154,14 +154,14 @@ const AGENT: CommandSpec = {
       line: "sealmount agent --host ssh://box",
     },
     {
-      does: "a container that needs it",
-      line: "sealmount run -d --agent --restart always --env prod --host ssh://box cats",
+      does: "of prod alone, with a key of its own",
+      line: "sealmount agent --env prod --key-file k",
     },
     { does: "one JSON object for each container, on stdout", line: "sealmount agent --json" },
   ],
   exits: [0, 2, 3, 6],
   notes: [
-    "For containers of run --agent on engines that can't read this machine's memory. They wait " +
+    "For containers of run --agent, such as run -d --agent --restart always cats, on engines that can't read this machine's memory. They wait " +
       "until the agent has brought their files, with the values of now. It runs until it is " +
       "told to end (SIGTERM, Ctrl-C), reads manifest and keys anew each time, and waits for an " +
       "engine that is away.",
