@@ -69,6 +69,7 @@ export {
   planEntries,
 } from "./vault/environment.ts";
 export { BuildVault, type Login, SlotVault } from "./vault/build-vault.ts";
+export { dockerLogins, type LoginPlaces, slotsThenDocker } from "./vault/logins.ts";
 export { PullSecret, type PullSecretOptions } from "./vault/pull-secret.ts";
 export type { KeyringSource } from "./vault/open-entries.ts";
 export type { Selection } from "./vault/select.ts";
@@ -123,7 +124,7 @@ export type { CreateOptions, Request as CreateRequest } from "./run/launcher/cre
 export type { SecretsChoice } from "./run/launcher/secrets.ts";
 export type { Surroundings } from "./run/launcher/surroundings.ts";
 export { run } from "./run/run.ts";
-export { planRun, type RunPlan } from "./run/plan.ts";
+export { planRun, rawNames, type RunPlan } from "./run/plan.ts";
 export { planRunVia, type RunTool, type RunViaPlan, type RunViaRequest } from "./run/via-plan.ts";
 export { runVia } from "./run/via.ts";
 export type { RunViaOptions } from "./run/via-options.ts";

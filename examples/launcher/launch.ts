@@ -40,7 +40,13 @@ async function main(cwd: string, environment: string): Promise<string> {
   });
   assertClean(await verify({ engine, image: IMAGE, secrets }));
 
-  const { containerId, warnings } = await launch({ engine, project, environment, image: IMAGE });
+  const { containerId, warnings } = await launch({
+    engine,
+    project,
+    environment,
+    image: IMAGE,
+    variables: "hidden",
+  });
   for (const warning of warnings) process.stderr.write(`${warning}\n`);
   return containerId;
 }

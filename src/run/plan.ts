@@ -110,6 +110,12 @@ export function optionVariables(options: PlanOptions): Variable[] {
   return variables;
 }
 
+/** Names whose values may be any bytes: those of files, and of what is hidden. */
+export function rawNames({ files, env, variables }: RunPlan): string[] {
+  const hidden = variables === "hidden" ? env.filter(({ from }) => from === "secret") : [];
+  return [...files, ...hidden].map(({ name }) => name);
+}
+
 /** Paths made absolute with the image's facts; checked again, now that all are known. */
 export function resolveFiles(
   plan: RunPlan,

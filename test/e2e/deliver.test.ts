@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import Docker, { type ContainerCreateOptions } from "dockerode";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 
@@ -7,6 +8,7 @@ import { canary, leaksIn } from "../support/canary.ts";
 import { sealmountOut } from "../support/cli.ts";
 import { makeWorld, type World } from "../support/temp.ts";
 import { ENV, expectClean, leftovers, recordEngine, secret, sweep } from "./run-harness.ts";
+import { BYTES, hidingManifest } from "./launch-harness.ts";
 import { APP_IMAGE, buildImages, removeImages } from "./run-image.ts";
 
 const KINDS = ["bind", "volume"] as const;
@@ -143,6 +145,39 @@ describe.each(KINDS)("deliver by %s", (kind) => {
     expect((await inside(id, "cat /etc/cats/cert")) === values.cert).toBe(true);
   });
 
+  it("puts the gate in front of the request's own program and health check", async () => {
+    const docker = client();
+    const options: ContainerCreateOptions = {
+      ...request(),
+      // one text, and what follows it
+      Entrypoint: "sh",
+      Cmd: ["-c", 'printf %s "$TOKEN" | sha256sum; exec sleep 300'],
+      Healthcheck: { Test: ["CMD-SHELL", 'test -n "$TOKEN"'], Interval: 1e9, Retries: 30 },
+    };
+    await using delivery = await deliver({
+      ...base,
+      docker,
+      options,
+      secrets: entries(),
+      env: { ...base.env, HOME: world.home },
+      variables: "hidden",
+    });
+    const { id } = await start(docker, delivery.options);
+    await delivery.started();
+    const sum = createHash("sha256").update(values.TOKEN).digest("hex");
+    await expect.poll(() => dockerOut(["logs", id])).toBe(`${sum}  -`);
+    const health = [
+      "inspect",
+      "-f",
+      "{{.State.Health.Status}} {{.Config.Healthcheck.Retries}}",
+      id,
+    ];
+    await expect.poll(() => dockerOut(health), { timeout: 20_000 }).toBe("healthy 30");
+    expect((await inside(id, "cat /etc/cats/cert")) === values.cert).toBe(true);
+    const shown = await dockerOut(["inspect", id]);
+    expect(leaksIn(shown, Object.values(values))).toEqual([]);
+  });
+
   it("refuses what run refuses, and leaves nothing", async () => {
     const docker = client();
     const taken = request();
@@ -152,7 +187,7 @@ describe.each(KINDS)("deliver by %s", (kind) => {
       code: "DELIVERY_PATH",
     });
     await expect(
-      deliver({ ...both, options: { Image: "smtest-none" }, secrets: entries() }),
+      deliver({ ...both, pull: "never", options: { Image: "smtest-none" }, secrets: entries() }),
     ).rejects.toMatchObject({ code: "IMAGE_MISSING" });
     await expect(deliver({ ...both, options: {}, secrets: entries() })).rejects.toMatchObject({
       code: "USAGE",
@@ -183,6 +218,23 @@ describe("deliver", () => {
     expect(await dockerOut(["inspect", "-f", '{{index .Config.Labels "sealmount.app"}}', id])).toBe(
       "cats",
     );
+  });
+
+  it("delivers as [run] of the manifest says, any bytes too", async () => {
+    const docker = client();
+    const options = { Image: "busybox:local", Cmd: ["sh", "-c", 'printf %s "$BYTES" | sha256sum'] };
+    await using delivery = await deliver({
+      docker,
+      options,
+      manifest: await hidingManifest(world, "odd"),
+      environment: "odd",
+      env: { ...world.env, ...ENV },
+    });
+    const { id } = await start(docker, delivery.options);
+    await delivery.started();
+    const sum = createHash("sha256").update(BYTES).digest("hex");
+    await expect.poll(() => dockerOut(["logs", id])).toBe(`${sum}  -`);
+    expect(await dockerOut(["inspect", "-f", "{{.Config.Env}}", id])).not.toContain("BYTES");
   });
 
   it("what the request sets wins, a name without a value included", async () => {

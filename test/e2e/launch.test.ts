@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import Docker from "dockerode";
@@ -9,6 +10,7 @@ import { dockerCli, dockerOut, engineHost } from "../engine/current.ts";
 import { canary, leaksIn } from "../support/canary.ts";
 import { sealmountOut } from "../support/cli.ts";
 import { makeWorld, type World } from "../support/temp.ts";
+import { BYTES, hidingManifest } from "./launch-harness.ts";
 import { ENV, expectClean, recordEngine, remoteEngine, sweep, theEngine } from "./run-harness.ts";
 
 const values = { KEY: canary("key"), pem: canary("pem") };
@@ -38,6 +40,7 @@ async function start(options: Partial<LaunchOptions> = {}): Promise<LaunchResult
     image: "busybox:local",
     command: ["sleep", "300"],
     environment: "prod",
+    variables: "plain",
     env: { ...world.env, ...ENV },
     cwd: world.cwd,
     ...options,
@@ -86,6 +89,35 @@ describe("launch", () => {
     expect(result.delivery).toBe(process.geteuid?.() === 0 ? "bind" : "volume");
   });
 
+  it.each(["asked for", "as [run] of the manifest says"])(
+    "hides variables, of any bytes too: %s",
+    async (how) => {
+      const isAsked = how === "asked for";
+      const result = await start({
+        engine: await theEngine(),
+        environment: "odd",
+        command: ["sh", "-c", 'printf %s "$BYTES" | sha256sum'],
+        manifest: await hidingManifest(world, "odd", { says: !isAsked }),
+        variables: isAsked ? "hidden" : undefined,
+      });
+      expect(result).toMatchObject({ variables: ["BYTES"], files: [], warnings: [] });
+      const sum = createHash("sha256").update(BYTES).digest("hex");
+      await expect.poll(() => dockerOut(["logs", result.containerId])).toBe(`${sum}  -`);
+      const env = await dockerOut(["inspect", "-f", "{{.Config.Env}}", result.containerId]);
+      expect(env).not.toContain("BYTES");
+    },
+  );
+
+  it("shows variables as files, and warns of plain ones when nobody has chosen", async () => {
+    const engine = await theEngine();
+    const result = await start({ engine, variables: "file" });
+    expect(result).toMatchObject({ variables: ["KEY_FILE"], warnings: [] });
+    const found = await inside(result.containerId, 'cat "$KEY_FILE"');
+    expect(found === values.KEY).toBe(true);
+    const { warnings } = await start({ engine, variables: undefined });
+    expect(warnings).toEqual([expect.stringContaining("KEY can be read in docker inspect")]);
+  });
+
   it("uses an engine of the caller's, on another machine too", async () => {
     expect(await start({ engine: await remoteEngine() })).toMatchObject({ delivery: "volume" });
   });
@@ -125,7 +157,11 @@ describe("launch", () => {
   });
 
   it.each([
-    ["an image that is not there", { image: "smtest-none" }, "IMAGE_MISSING"],
+    [
+      "an image that is not there",
+      { image: "smtest-none", container: { pull: "never" } },
+      "IMAGE_MISSING",
+    ],
     ["an option docker would refuse", { container: { memory: "much" } }, "USAGE"],
     ["a name that is not set", { files: [{ name: "NONE" }] }, "SECRET_MISSING"],
     ["a program that is not there", { command: ["/nope"] }, "PROGRAM_NOT_FOUND"],

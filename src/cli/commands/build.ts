@@ -13,6 +13,7 @@ import {
   type Project,
   publicKeyFor,
   type Secret,
+  slotsThenDocker,
   SlotVault,
   UsageError,
   type ViaPlan,
@@ -26,7 +27,7 @@ import type { BuildStep, Built } from "./build-step.ts";
 import type * as Via from "./build-via.ts";
 import { connect } from "./engine.ts";
 import { type KeySearch, keyringOf } from "./keyring.ts";
-import { slotsThenDocker } from "./logins.ts";
+import { loginPlaces } from "./logins.ts";
 import { openProject, warnAll } from "./shared.ts";
 
 /** `build CONTEXT`: each secret goes to the step that mounts it. */
@@ -98,7 +99,7 @@ async function native(step: BuildStep): Promise<Built> {
       ...request,
       engine,
       secrets,
-      auth: slotsThenDocker(context, project, keyring),
+      auth: slotsThenDocker(project, keyring.find, loginPlaces(context)),
       sourceAuth: new SlotVault(project, keyring.find, project.manifest.git),
       stdout: host.stdout,
       guard,

@@ -1,15 +1,17 @@
 import {
+  dockerLogins,
   type LoginStore,
   type Project,
   PullSecret,
   type PullEvent,
   pullView,
   type Selection,
+  slotsThenDocker,
   UsageError,
 } from "../../index.ts";
 import type { Context } from "../spec.ts";
 import type { KeySearch } from "./keyring.ts";
-import { dockerLogins, slotsThenDocker } from "./logins.ts";
+import { loginPlaces } from "./logins.ts";
 import { selectionOf } from "./shared.ts";
 
 /** Logins for a pull, and what is delivered beside them. */
@@ -46,8 +48,10 @@ export function runLogins(
   const selection = selectionOf(context);
   const name = values.get("image-pull-secret");
   if (name === undefined) {
-    const isDockers = values.flag("host-auth");
-    const auth = isDockers ? dockerLogins(context) : slotsThenDocker(context, project, keyring);
+    const places = loginPlaces(context);
+    const auth = values.flag("host-auth")
+      ? dockerLogins(places)
+      : slotsThenDocker(project, keyring.find, places);
     return { auth, selection };
   }
   const auth = new PullSecret(project, { name, environment, keyring: keyring.find, env });

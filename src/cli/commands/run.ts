@@ -10,9 +10,9 @@ import {
   type PlanOptions,
   planRun,
   type Project,
+  rawNames,
   run,
   type RunOptions,
-  type RunPlan,
   UsageError,
   type VariableDelivery,
 } from "../../index.ts";
@@ -51,7 +51,7 @@ export const handle: Handler = async (context) => {
     ...options,
     env,
     keyring: keyring.find,
-    asFiles: [...plan.files, ...hiddenOf(plan)].map(({ name }) => name),
+    asFiles: rawNames(plan),
   });
   warnAll(context, opened.warnings);
   const { seal } = project.manifest;
@@ -62,11 +62,6 @@ export const handle: Handler = async (context) => {
   const own = { auth, entries: opened.entries, identity, digestKey: digestKey ?? undefined };
   return await (via === null ? perform(context, typed, own) : via.run(own));
 };
-
-/** What is hidden may be any bytes, as a file may. */
-function hiddenOf({ env, variables }: RunPlan): RunPlan["env"] {
-  return variables === "hidden" ? env.filter(({ from }) => from === "secret") : [];
-}
 
 /** `--via`: few runs need it, and every run would wait for it to be loaded. */
 async function otherTool(

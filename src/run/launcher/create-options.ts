@@ -10,11 +10,16 @@ export interface CreateOptions {
   readonly User?: string | undefined;
   readonly WorkingDir?: string | undefined;
   readonly Env?: readonly string[] | undefined;
+  readonly Entrypoint?: Words | undefined;
+  readonly Cmd?: Words | undefined;
   readonly Labels?: Readonly<Record<string, string>> | undefined;
   readonly Volumes?: Readonly<Record<string, object>> | undefined;
   /** Any: one without a field that is looked at fits, too. */
   readonly HostConfig?: CreateHostConfig | object | undefined;
 }
+
+/** Engines read one text as a list with one word. */
+type Words = string | readonly string[] | null;
 
 interface CreateHostConfig {
   readonly AutoRemove?: boolean | undefined;
@@ -65,7 +70,14 @@ export function withoutNames(env: Env, request: CreateOptions): Env {
 export function bodyOf(request: CreateOptions): CreateBody {
   const left = new Set<string>(["name", "platform", "Env", ...CLIENT_FIELDS]);
   const fields = Object.entries(request).filter(([name]) => !left.has(name));
-  return { HostConfig: {}, ...Object.fromEntries(fields) } as unknown as CreateBody;
+  const { Entrypoint, Cmd } = request;
+  return {
+    HostConfig: {},
+    ...Object.fromEntries(fields),
+    // a gate in front of them counts words
+    ...(typeof Entrypoint === "string" ? { Entrypoint: [Entrypoint] } : {}),
+    ...(typeof Cmd === "string" ? { Cmd: [Cmd] } : {}),
+  } as unknown as CreateBody;
 }
 
 /** A request for dockerode, whose body it does not copy into the URL. */

@@ -2,12 +2,13 @@
 import type { DeliveryKind } from "../../docker/delivery-choice.ts";
 import type { Engine } from "../../docker/engine.ts";
 import { InterruptedError, UsageError } from "../../errors.ts";
+import { dockerLogins } from "../../vault/logins.ts";
 import { findApps } from "../app-container.ts";
 import { Cleanup } from "../cleanup.ts";
 import { launch, type Launched, type LaunchContext } from "../launch.ts";
 import { noIo } from "../no-io.ts";
-import type { PlanOptions, RunEntry, RunOptions } from "../options.ts";
-import { planRun } from "../plan.ts";
+import type { ContainerOptions, PlanOptions, RunEntry, RunOptions } from "../options.ts";
+import { planRun, rawNames } from "../plan.ts";
 import { proof } from "../proof.ts";
 import { settle } from "../run.ts";
 import {
@@ -18,7 +19,7 @@ import {
   requestOf,
   withoutNames,
 } from "./create-options.ts";
-import { chooseSecrets, openSecrets, type SecretsChoice } from "./secrets.ts";
+import { chooseSecrets, openSecrets, type PullChoice, type SecretsChoice } from "./secrets.ts";
 import { connectTo, type Places, placesOf, type Surroundings } from "./surroundings.ts";
 
 /** A create request and the secrets for it. */
@@ -26,7 +27,9 @@ export interface DeliverOptions<T extends CreateOptions>
   extends
     Surroundings,
     SecretsChoice,
-    Pick<PlanOptions, "files" | "owner" | "mode" | "delivery" | "agent">,
+    PullChoice,
+    Pick<PlanOptions, "files" | "owner" | "mode" | "delivery" | "agent" | "variables">,
+    Pick<ContainerOptions, "pull">,
     Pick<RunOptions, "identity" | "digestKey" | "strict" | "onWarning"> {
   /** As for dockerode's `createContainer`; not changed. */
   readonly options: T;
@@ -66,15 +69,26 @@ export interface Delivered<T extends CreateOptions> extends AsyncDisposable {
 export async function deliver<T extends CreateOptions>(
   o: DeliverOptions<T>,
 ): Promise<Delivered<T>> {
-  if (o.secrets !== undefined) return deliverOpened(o, placesOf(o), o.secrets);
+  if (o.secrets !== undefined) return deliverGiven(o, o.secrets);
   const chosen = await chooseSecrets(o);
-  const plan = planRun(plannedOf(o, chosen.places, chosen.entries));
-  const asFiles = plan.files.map(({ name }) => name);
-  using opened = await openSecrets(o, chosen, asFiles);
-  const { entries, identity, digestKey } = opened;
+  const typed = { ...o, variables: o.variables ?? chosen.variables };
+  const plan = planRun(plannedOf(typed, chosen.places, chosen.entries));
+  using opened = await openSecrets(o, chosen, rawNames(plan));
+  const { auth, entries, identity, digestKey } = opened;
   for (const warning of opened.warnings) o.onWarning?.(warning);
   // awaited here: returning the promise would wipe the values before they are used
-  return await deliverOpened({ ...o, identity, digestKey }, chosen.places, entries ?? []);
+  const own = { ...typed, auth, identity, digestKey };
+  return await deliverOpened(own, chosen.places, entries ?? []);
+}
+
+/** Without a manifest: its logins and its `[run]` are not asked for. */
+async function deliverGiven<T extends CreateOptions>(
+  o: DeliverOptions<T>,
+  secrets: readonly RunEntry[],
+): Promise<Delivered<T>> {
+  const places = placesOf(o);
+  const auth = o.auth ?? dockerLogins({ ...places, signal: o.signal });
+  return deliverOpened({ ...o, auth }, places, secrets);
 }
 
 function plannedOf(
@@ -82,7 +96,7 @@ function plannedOf(
   { env }: Places,
   entries: PlanOptions["entries"],
 ): PlanOptions {
-  const { options: request, files, owner, mode, delivery, agent } = o;
+  const { options: request, files, owner, mode, delivery, agent, variables, pull } = o;
   if (request.Image === undefined || request.Image === "") {
     throw new UsageError("USAGE", "the create request names no Image", {
       hint: "put Image into options",
@@ -90,7 +104,7 @@ function plannedOf(
   }
   return {
     image: request.Image,
-    container: optionsOf(request),
+    container: { ...optionsOf(request), pull },
     env: withoutNames(env, request),
     entries,
     files,
@@ -98,6 +112,7 @@ function plannedOf(
     mode,
     delivery,
     agent,
+    variables,
   };
 }
 
@@ -108,13 +123,16 @@ async function deliverOpened<T extends CreateOptions>(
 ): Promise<Delivered<T>> {
   const planned = plannedOf(o, places, entries);
   const plan = planRun(planned);
-  const { identity, digestKey, strict, onWarning } = o;
+  const { identity, digestKey, strict, signal, auth, onPull, onWarning } = o;
   const options: RunOptions = {
     ...planned,
     entries,
     identity,
     digestKey,
     strict,
+    signal,
+    auth,
+    onPull,
     onWarning,
     engine: await connectTo(o, places),
     cwd: places.cwd,
@@ -123,7 +141,7 @@ async function deliverOpened<T extends CreateOptions>(
   for (const warning of plan.warnings) onWarning?.(warning);
   const cleanup = new Cleanup();
   const enter = (): void => {
-    if (o.signal?.aborted === true) throw new InterruptedError();
+    if (signal?.aborted === true) throw new InterruptedError();
   };
   const context: LaunchContext = {
     options,

@@ -1,9 +1,9 @@
 /** A container with the secrets of its app, in one call: what `sealmount run --detach` does. */
 import { noIo } from "../no-io.ts";
 import type { ContainerOptions, PlanOptions, RunOptions, RunResult } from "../options.ts";
-import { planRun } from "../plan.ts";
+import { planRun, rawNames } from "../plan.ts";
 import { run } from "../run.ts";
-import { chooseSecrets, openSecrets, type SecretsChoice } from "./secrets.ts";
+import { chooseSecrets, openSecrets, type PullChoice, type SecretsChoice } from "./secrets.ts";
 import { connectTo, type Surroundings } from "./surroundings.ts";
 
 /** What to start. What is left out is as on the command line. */
@@ -11,6 +11,7 @@ export interface LaunchOptions
   extends
     Surroundings,
     SecretsChoice,
+    PullChoice,
     Omit<PlanOptions, "container" | "entries" | "env" | "envFileTexts">,
     Pick<RunOptions, "strict"> {
   /** All options of `docker run`; it is always detached. */
@@ -36,11 +37,15 @@ export interface LaunchResult extends Omit<RunResult, "exitCode"> {
 export async function launch(options: LaunchOptions): Promise<LaunchResult> {
   const chosen = await chooseSecrets(options);
   const { environment, places, entries } = chosen;
-  const typed = { ...options, container: { ...options.container, detach: true }, env: places.env };
+  const typed = {
+    ...options,
+    variables: options.variables ?? chosen.variables,
+    container: { ...options.container, detach: true },
+    env: places.env,
+  };
   // everything that names alone can get wrong is found before a key or the engine is asked
   const plan = planRun({ ...typed, entries });
-  const asFiles = plan.files.map(({ name }) => name);
-  using opened = await openSecrets(options, chosen, asFiles);
+  using opened = await openSecrets(options, chosen, rawNames(plan));
   const warnings = [...opened.warnings];
   const { exitCode: _exitCode, ...result } = await run({
     ...typed,

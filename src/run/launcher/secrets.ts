@@ -1,12 +1,15 @@
 /** The values of an environment for one launch, opened and closed with what belongs to them. */
+import type { LoginStore } from "../../docker/registry-auth.ts";
 import type { ManifestIssue } from "../../errors.ts";
 import { type KeySearch, searchKeys } from "../../keys/key-search.ts";
 import { parseKeys } from "../../keys/key-text.ts";
 import { Keyring } from "../../keys/keyring.ts";
+import type { VariableDelivery } from "../../manifest/model.ts";
 import { chooseEnvironment } from "../../manifest/overlay.ts";
 import { findProject, type Project } from "../../project/project.ts";
 import type { Secret } from "../../secret/secret.ts";
 import { openEnvironment, planEntries, type PlannedEntry } from "../../vault/environment.ts";
+import { slotsThenDocker } from "../../vault/logins.ts";
 import type { KeyringSource } from "../../vault/open-entries.ts";
 import type { Selection } from "../../vault/select.ts";
 import { digestKeyOf } from "../live/digest-key.ts";
@@ -32,17 +35,25 @@ export interface SecretsChoice {
   readonly keyFile?: string | undefined;
 }
 
+/** How an image that is not there is pulled. */
+export interface PullChoice extends Pick<RunOptions, "onPull"> {
+  /** Default: the slots of the manifest, then what `docker login` left. */
+  readonly auth?: LoginStore | undefined;
+}
+
 /** Names that are known before any value is opened. */
 export interface ChosenSecrets {
   readonly project: Project;
   readonly environment: string;
+  /** `[run] env` of the manifest. */
+  readonly variables: VariableDelivery | undefined;
   readonly places: Places;
   readonly entries: readonly PlannedEntry[];
 }
 
 /** What `run` needs of an opened environment; disposing it wipes values and keys. */
 export interface OpenedSecrets
-  extends Required<Pick<RunOptions, "entries" | "identity" | "digestKey">>, Disposable {
+  extends Required<Pick<RunOptions, "auth" | "entries" | "identity" | "digestKey">>, Disposable {
   /** In words, with their places. */
   readonly warnings: readonly string[];
 }
@@ -62,29 +73,54 @@ export async function chooseSecrets(o: SecretsChoice & Surroundings): Promise<Ch
   const variable = env["SEALMOUNT_ENV"];
   const environment = chooseEnvironment({ flag: o.environment, variable, manifest });
   const entries = planEntries(project, { environment, selection: o.selection });
-  return { project, environment, places, entries };
+  return { project, environment, variables: manifest.run?.env, places, entries };
 }
 
 /**
  * Opens them, all or none.
  *
- * @param asFiles - names that are delivered as files
+ * @param raw - names whose values may be any bytes
  * @throws what `openEnvironment` and the search for keys throw
  */
 export async function openSecrets(
-  o: SecretsChoice,
-  { project, environment, places }: ChosenSecrets,
-  asFiles: readonly string[],
+  o: OpenChoice,
+  chosen: ChosenSecrets,
+  raw: readonly string[],
 ): Promise<OpenedSecrets> {
+  const { seal } = chosen.project.manifest;
+  const { env, home } = chosen.places;
+  const keys = await keysOf(o, { app: seal.app, env, home });
+  try {
+    return await openWith(keys, { o, chosen, raw });
+  } catch (error) {
+    keys[Symbol.dispose]();
+    throw error;
+  }
+}
+
+async function openWith(
+  keys: Keys,
+  {
+    o,
+    chosen,
+    raw,
+  }: {
+    readonly o: OpenChoice;
+    readonly chosen: ChosenSecrets;
+    readonly raw: readonly string[];
+  },
+): Promise<OpenedSecrets> {
+  const { project, environment, places } = chosen;
+  const { selection, signal } = o;
   const { seal } = project.manifest;
-  const { env, home } = places;
-  using keys = await keysOf(o, { app: seal.app, env, home });
-  const { selection } = o;
   const keyring = keys.find;
-  const opened = await openEnvironment(project, { environment, keyring, env, selection, asFiles });
+  const { env } = places;
+  const options = { environment, keyring, env, selection, asFiles: raw };
+  const opened = await openEnvironment(project, options);
   try {
     const digestKey = (await digestKeyOf(seal, keyring, opened)) ?? undefined;
     return {
+      auth: o.auth ?? slotsThenDocker(project, keyring, { ...places, signal }),
       entries: opened.entries,
       identity: { app: seal.app, environment },
       digestKey,
@@ -92,6 +128,8 @@ export async function openSecrets(
       [Symbol.dispose]() {
         digestKey?.[Symbol.dispose]();
         opened[Symbol.dispose]();
+        // a pull may have asked for a login until now
+        keys[Symbol.dispose]();
       },
     };
   } catch (error) {
@@ -99,6 +137,9 @@ export async function openSecrets(
     throw error;
   }
 }
+
+/** What the opening depends on. */
+type OpenChoice = SecretsChoice & Surroundings & PullChoice;
 
 interface Keys extends Disposable {
   readonly find: KeyringSource;

@@ -66,6 +66,24 @@ describe("bodyOf and requestOf", () => {
     });
   });
 
+  it.each<[CreateOptions, object]>([
+    [
+      { Entrypoint: "/bin/cats", Cmd: "purr" },
+      { Entrypoint: ["/bin/cats"], Cmd: ["purr"] },
+    ],
+    [{ Entrypoint: "" }, { Entrypoint: [""] }],
+    [
+      { Entrypoint: ["a", "b"], Cmd: [] },
+      { Entrypoint: ["a", "b"], Cmd: [] },
+    ],
+    [
+      { Entrypoint: null, Cmd: null },
+      { Entrypoint: null, Cmd: null },
+    ],
+  ])("a program as one text is one word: %j", (given, words) => {
+    expect(bodyOf(given)).toEqual({ HostConfig: {}, ...words });
+  });
+
   it("need no name, platform or HostConfig", () => {
     const body = bodyOf({ Image: "cats" });
     expect(body).toEqual({ Image: "cats", HostConfig: {} });
