@@ -27,9 +27,11 @@ export function labelsForDocker(options: RunViaOptions, plan: RunPlan): Handed["
   return { ...labelsOf(run, "app"), ...labelsFor(options, plan, { delivery: undefined, content }) };
 }
 
-/** Prepares the files as `run` does. @throws as `launch` */
-export async function filesForDocker(options: RunViaOptions, plan: RunPlan): Promise<Handed> {
+/** Prepares the files as `run` does, but pulls nothing. @throws as `launch` */
+export async function filesForDocker(options: RunViaOptions, planned: RunPlan): Promise<Handed> {
   const { connect, signal, onWarning } = options;
+  // docker pulls with its own logins, and what we take for the image may be another word
+  const plan = { ...planned, container: { ...planned.container, pull: "never" as const } };
   const cleanup = new Cleanup();
   const enter = (): void => {
     if (signal?.aborted === true) throw new InterruptedError();
@@ -69,9 +71,9 @@ export async function filesForDocker(options: RunViaOptions, plan: RunPlan): Pro
 
 /** The image was found by its place among words that only docker's client understands. */
 function explain(error: unknown, [first = ""]: readonly string[]): unknown {
-  const isMissing = error instanceof DockerError && error.code === "IMAGE_MISSING";
-  if (!isMissing || !first.startsWith("-")) return error;
-  return new DockerError(error.code, error.message, { hint: OWN_OPTIONS });
+  if (!(error instanceof DockerError) || error.code !== "IMAGE_MISSING") return error;
+  const hint = first.startsWith("-") ? OWN_OPTIONS : "pull it before, with docker pull";
+  return new DockerError(error.code, error.message, { hint });
 }
 
 function handed(

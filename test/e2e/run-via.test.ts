@@ -91,7 +91,7 @@ async function via(
   more: Partial<RunOptions> = {},
 ): Promise<Ran> {
   const label = ["--label", `smtest=${process.pid}`];
-  const own = ["run", "--via", tool, "--env", "prod", ...label];
+  const own = ["run", "--via", tool, "--env", "prod", "--env-plain", ...label];
   // without it, docker warns where the machine does not forward packets
   const network = tool === "docker" ? ["--network", "none"] : [];
   return sealmount([...own, ...network, ...args], { cwd: world.cwd, env, ...more });
@@ -163,6 +163,12 @@ describe.each(KINDS)("run --via docker, files by %s", (kind) => {
     await expectNothingSince(before);
   });
 
+  it("pulls no image by itself, and says so", async () => {
+    const ran = await via("docker", ["--rm", ...delivery, "smtest-none", "true"]);
+    expect(ran.code).toBe(125);
+    expect(ran.stderr).toMatch(/\[IMAGE_MISSING\]\n.*docker pull\n$/);
+  });
+
   it("passes a signal on, and takes the files away afterwards", async () => {
     const before = await ours();
     const script = "trap 'exit 42' TERM; echo up; while :; do sleep .1; done";
@@ -207,9 +213,15 @@ describe("run --via docker", () => {
     const ran = await via("docker", ["--dry-run", "--rm", "cats", "sh", "-c", "exit 3"]);
     expect(ran.code).toBe(0);
     expect(ran.stdout).toBe(
-      `docker run --rm=true --network=none --label=smtest=${process.pid} --env=KEY --env=OTHER ` +
+      `docker run --rm=true --label=smtest=${process.pid} --network=none --env=KEY --env=OTHER ` +
         "'--mount=type=bind,source=…,target=/etc/cats/pem,readonly' cats sh -c 'exit 3'\n",
     );
+  });
+
+  it.each([["--image-pull-secret", "OTHER"], ["--host-auth"]])("refuses %s", async (...words) => {
+    const ran = await via("docker", [...words, "cats"]);
+    expect(ran.code).toBe(2);
+    expect(ran.stderr).toContain(`${words[0]} can't be had with --via docker`);
   });
 
   it("refuses a name that docker would obey itself", async () => {

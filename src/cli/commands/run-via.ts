@@ -80,5 +80,11 @@ function requestOf({ values, operands }: Context, typed: PlanOptions): RunViaReq
       hint: `choose the engine with ${tool}'s own options, behind the dashes`,
     });
   }
+  const login = ["image-pull-secret", "host-auth"].find((name) => values.typed(name));
+  if (login !== undefined) {
+    throw new UsageError("USAGE_CONFLICT", `--${login} can't be had with --via ${tool}`, {
+      hint: `${tool} pulls with its own logins: leave the option out`,
+    });
+  }
   return { ...typed, tool, words: operands, strict: values.flag("strict") };
 }
