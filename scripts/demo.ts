@@ -92,7 +92,17 @@ async function buildAndProve(stage: Stage): Promise<void> {
 async function runBoth(stage: Stage): Promise<void> {
   title("3. run: every environment gets its own values (shown as SHA-256 prefixes)");
   for (const [name, { key, gcp }] of Object.entries(VALUES)) {
-    const args = ["run", "--rm", "--env", name, IMAGE, "node", "server.js", "--print"];
+    const args = [
+      "run",
+      "--rm",
+      "--env",
+      name,
+      "--env-plain",
+      IMAGE,
+      "node",
+      "server.js",
+      "--print",
+    ];
     const ran = await show(stage, args);
     for (const value of [key, gcp]) {
       const prefix = createHash("sha256").update(value).digest("hex").slice(0, 12);

@@ -101,7 +101,7 @@ describe("run", () => {
   });
 
   it.each([
-    [["run", "--rm", "smtest-no-such-image"], 125, "IMAGE_MISSING"],
+    [["run", "--rm", "--pull", "never", "smtest-no-such-image"], 125, "IMAGE_MISSING"],
     [["run", "--rm", BASE, "/no/such/program"], 125, "PROGRAM_NOT_FOUND"],
     [
       ["run", "--rm", "--file", "KEY=/etc/k,owner=nobody-4711", BASE, "true"],

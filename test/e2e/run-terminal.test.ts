@@ -44,7 +44,7 @@ async function state(): Promise<string> {
 
 /** A program for `sh -c` in the container. */
 function words(options: readonly string[], script: string): string[] {
-  return ["run", "--name", NAME, ...options, IMAGE, "sh", "-c", script];
+  return ["run", "--env-plain", "--name", NAME, ...options, IMAGE, "sh", "-c", script];
 }
 
 /** On a terminal, between two lines with the settings of that terminal. */
