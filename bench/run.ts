@@ -31,11 +31,15 @@ interface Way {
   readonly limit: number;
   readonly counts: readonly number[];
   readonly local: boolean;
+  /** Hidden variables in place of files. */
+  readonly hidden?: true;
 }
 
 const WAYS: readonly Way[] = [
   { name: "files, engine of this machine", limit: 15, counts: [1, 10, 100], local: true },
   { name: "files, engine elsewhere", limit: 45, counts: [1, 10, 100], local: false },
+  { name: "hidden variables, this machine", limit: 45, counts: [1, 10], local: true, hidden: true },
+  { name: "hidden variables, elsewhere", limit: 45, counts: [1, 10], local: false, hidden: true },
 ];
 
 /** A whole `run --rm IMAGE true`, as a multiple of docker's wall time. */
@@ -107,8 +111,8 @@ async function timePlain({ engine }: Start): Promise<number> {
   return took;
 }
 
-async function timeWithSecrets({ engine, world, count }: Start): Promise<number> {
-  const entries = Array.from({ length: count }, (_, index) => entry(`SECRET_${index}`));
+async function timeWithSecrets({ engine, world, way, count }: Start): Promise<number> {
+  const entries = Array.from({ length: count }, (_, index) => entry(`SECRET_${index}`, way));
   let took = 0;
   const began = performance.now();
   const { containerId } = await run({
@@ -119,6 +123,7 @@ async function timeWithSecrets({ engine, world, count }: Start): Promise<number>
     env: world.env,
     cwd: world.cwd,
     container: { detach: true, network: "none" },
+    variables: "hidden",
     io: { stdout: process.stdout, stderr: process.stderr },
     onPhase: (phase) => {
       if (phase === "running") took = performance.now() - began;
@@ -128,9 +133,10 @@ async function timeWithSecrets({ engine, world, count }: Start): Promise<number>
   return took;
 }
 
-function entry(name: string): RunEntry {
-  const value = Secret.take(name, randomBytes(32));
-  return { name, value, sensitive: true, file: { path: `/run/secrets/${name}` } };
+function entry(name: string, { hidden }: Way): RunEntry {
+  const value = Secret.take(name, Buffer.from(randomBytes(16).toString("hex")));
+  const file = hidden === true ? undefined : { path: `/run/secrets/${name}` };
+  return { name, value, sensitive: true, file };
 }
 
 /** Whole processes: `run --rm IMAGE true` with one secret file, and without any by docker. */
