@@ -7,6 +7,7 @@ import type { Env } from "../keys/variables.ts";
 import { buildkitOf, featureLines } from "./features.ts";
 import { okLine } from "./model.ts";
 import type { DoctorLine } from "./model.ts";
+import { swapLines } from "./swap.ts";
 
 /** Key of DriverStatus by which the containerd image store shows itself. */
 const SNAPSHOTTER = "io.containerd.snapshotter.v1";
@@ -22,7 +23,7 @@ export async function engineLines(engine: Engine, env: Env): Promise<DoctorLine[
     okLine("image store", storeOf(info)),
     okLine("user ids", usersOf(info)),
     ...featureLines(version),
-    await deliveryLine(engine, info, env),
+    ...(await deliveryLines(engine, info, env)),
   ];
 }
 
@@ -45,12 +46,13 @@ function usersOf({ SecurityOptions }: EngineInfo): string {
 }
 
 /** The same choice as `run` makes for files that belong to root. */
-async function deliveryLine(engine: Engine, info: EngineInfo, env: Env): Promise<DoctorLine> {
+async function deliveryLines(engine: Engine, info: EngineInfo, env: Env): Promise<DoctorLine[]> {
   const { kind, why } = chooseDelivery({
     local: engine.endpoint.local,
     shiftsUsers: shiftsUsers(info.SecurityOptions),
     root: await findTmpfsRoot(env),
     mayChown: process.geteuid?.() === 0,
   });
-  return okLine("delivery", `file secrets go by ${kind}: ${why}`);
+  const line = okLine("delivery", `file secrets go by ${kind}: ${why}`);
+  return kind === "bind" ? [line, ...(await swapLines())] : [line];
 }

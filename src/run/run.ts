@@ -24,8 +24,8 @@ const DETACH_GRACE_MS = 500;
  * Runs a container with secrets and waits for its end (or, detached, for its start).
  *
  * Until the program runs, any failure or abort takes everything back: container, helpers, volumes,
- * files. Afterwards the files live exactly as long as the container runs (with a restart policy: as
- * long as it exists), also when this process is killed.
+ * files. Afterwards the files live as long as the container does: of an attached run they go when the
+ * program ends for good, of others when the container is taken down, or found gone by the next run.
  *
  * @throws all that {@link planRun} and the engine throw; PROGRAM_NOT_FOUND when the image has no such
  *   program; INTERRUPTED after an abort

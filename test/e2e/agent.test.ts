@@ -38,7 +38,7 @@ async function agentWith(entries: () => readonly RunEntry[]): Promise<Running> {
   const events: AgentEvent[] = [];
   const ended = agent({
     engine,
-    app: IDENTITY.app,
+    ...IDENTITY,
     signal: abort.signal,
     onEvent: (event) => events.push(event),
     seed: async (container) =>

@@ -10,17 +10,18 @@ import type { Context, Handler } from "../spec.ts";
 import { connect } from "./engine.ts";
 import { keyringOf } from "./keyring.ts";
 import { digestKeyOf, openNames } from "./live-shared.ts";
-import { openProject, optional } from "./shared.ts";
+import { environmentOf, openProject } from "./shared.ts";
 
 /** `agent`: files for containers that were started again, until it is told to end. */
 export const handle: Handler = async (context) => {
-  const { values, host } = context;
+  const { host } = context;
   const project = await openProject(context);
   const engine = await connect(context);
   await agent({
     engine,
     app: project.manifest.seal.app,
-    ...optional("environment", values.get("env")),
+    // one only: whoever rules the engine can make a container that asks for another one's values
+    environment: environmentOf(context, project),
     signal: host.signal,
     // the manifest may have been edited since
     seed: async (container) =>

@@ -1,5 +1,5 @@
 import type { CommandSpec, OptionSpec } from "../spec.ts";
-import { ENGINE, JSON_OUTPUT, KEY_FILE, MANIFEST } from "./options.ts";
+import { ENGINE, ENVIRONMENT, JSON_OUTPUT, KEY_FILE, MANIFEST } from "./options.ts";
 
 /** The commands for containers that run with secrets: ps, refresh, revoke, down, agent. */
 
@@ -142,7 +142,7 @@ const AGENT: CommandSpec = {
   summary: "bring files back to containers after each start, where a stop empties them",
   arguments: [],
   options: [
-    { ...OF_ENVIRONMENT, about: "only containers of that environment" },
+    { ...ENVIRONMENT, about: "environment whose containers get their values" },
     KEY_FILE,
     ...ENGINE,
     ...MANIFEST,

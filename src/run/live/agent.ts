@@ -24,8 +24,8 @@ export type AgentEvent =
 export interface AgentOptions {
   readonly engine: Engine;
   readonly app: string;
-  /** Only containers of that environment. */
-  readonly environment?: string | undefined;
+  /** Only its containers. Labels are not signed: whoever rules the engine can write any name there. */
+  readonly environment: string;
   /** Writes the files of one container, with the values of now; false when they are there. */
   readonly seed: (container: KnownContainer) => Promise<boolean>;
   /** Ends the agent. */
@@ -120,7 +120,7 @@ async function seedById(options: AgentOptions, id: string): Promise<void> {
   const { engine, app, environment } = options;
   try {
     const container = await findContainer(engine, id, app);
-    if (environment !== undefined && container.environment !== environment) return;
+    if (container.environment !== environment) return;
     await seedOne(options, container);
   } catch (error) {
     // gone again, or no labels of this version
