@@ -68,7 +68,10 @@ async function ours(): Promise<Ours> {
     (await dockerOut(args)).split("\n").filter((line) => line !== "");
   return {
     containers: await lines(["ps", "-aq", "--filter", `label=smtest=${process.pid}`]),
-    folders: (await listPrivateFolders(ENV)).map(({ path }) => path),
+    folders: (await listPrivateFolders(ENV))
+      .map(({ path }) => path)
+      // those of other tests, which may run at the same time, are elsewhere
+      .filter((path) => path.startsWith(ENV.XDG_RUNTIME_DIR)),
     volumes: await lines(["volume", "ls", "-q", "--filter", "label=sealmount.role=files"]),
   };
 }
