@@ -189,6 +189,11 @@ describe.each(KINDS)("run: files by %s", (delivery) => {
 
   it("takes everything back when the program is not there", async () => {
     const ran = shell("", { delivery, command: ["smtest-none"] });
+    if (delivery === "volume" && !(await mountsSingleFiles())) {
+      // there the gate looks for the program, and says so as docker's own client does
+      expect(await ran).toMatchObject({ exitCode: 127 });
+      return;
+    }
     await expect(ran).rejects.toMatchObject({ code: "PROGRAM_NOT_FOUND" });
   });
 
