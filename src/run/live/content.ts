@@ -7,7 +7,7 @@ import type { FileToDeliver, StoreContent } from "../delivery/delivery.ts";
 import { recordsOf } from "../environment.ts";
 import { digestsOf, type NamedValue } from "./describe.ts";
 import type { DigestKey } from "./digest-key.ts";
-import { hiddenFile } from "./hidden.ts";
+import { fileNames, gateFile } from "./hidden.ts";
 import type { LaunchSpec } from "./spec.ts";
 import { writeState } from "./state.ts";
 
@@ -25,14 +25,12 @@ export function liveContent(
   digestKey: DigestKey | undefined,
 ): LiveContent {
   const values = new Map(entries.map(({ name, value }) => [name, value]));
-  const hidden = hiddenFile(spec);
-  const variables = hidden === null ? [] : spec.variables.map((name) => named(name, values));
-  const own = spec.files.flatMap(({ name }, index) =>
-    index === hidden ? [] : [named(name, values)],
-  );
-  const records = hidden === null ? undefined : recordsOf(variables);
+  const gate = gateFile(spec);
+  const variables = spec.hides ? spec.variables.map((name) => named(name, values)) : [];
+  const own = fileNames(spec).map((name) => named(name, values));
+  const records = gate === null ? undefined : recordsOf(variables);
   const files = spec.files.map(({ name, mode }, index): FileToDeliver => {
-    const value = (index === hidden ? records : undefined) ?? valueOf(name, values);
+    const value = (index === gate ? records : undefined) ?? valueOf(name, values);
     return { name, mode, value, path: pathOf(spec, index), ownFolder: true };
   });
   const digests = digestsOf(digestKey, [...own, ...variables]);

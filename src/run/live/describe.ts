@@ -47,7 +47,8 @@ export function labelsFor(
   const { identity, digestKey, entries = [] } = options;
   if (identity === undefined) return {};
   const variables = plan.env.filter(({ from }) => from === "secret").map(({ name }) => name);
-  const spec = specOf(made, variables);
+  const hides = plan.variables === "hidden" || plan.delivery.reseed;
+  const spec = specOf(made, { variables, hides });
   const told = new Set([...variables, ...spec.files.map(({ name }) => name)]);
   const digests = digestsOf(
     digestKey,
@@ -65,12 +66,12 @@ function specOf(
     delivery,
     content,
   }: { readonly delivery: Delivery | undefined; readonly content: StoreContent },
-  variables: readonly string[],
+  told: Pick<LaunchSpec, "variables" | "hides">,
 ): LaunchSpec {
   const files = content.files.map(({ name, mode }, index) => {
     const { uid, gid } = content.owners[index] ?? { uid: 0, gid: 0 };
     return { name, mode, uid, gid };
   });
   const { folders = [], singles = [] } = delivery?.layout ?? {};
-  return { version: 1, files, folders, singles, volumes: delivery?.volumes ?? [], variables };
+  return { version: 1, files, folders, singles, volumes: delivery?.volumes ?? [], ...told };
 }

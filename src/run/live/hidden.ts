@@ -5,11 +5,12 @@ import { ENV_FILE } from "../gate/gate.ts";
 import type { LaunchSpec } from "./spec.ts";
 
 /**
- * The index of that file among the files.
+ * The index of the gate's file among the files: with the hidden variables, or with none where the gate
+ * only stands guard.
  *
- * @returns null for a container whose variables are not hidden
+ * @returns null for a container without the gate
  */
-export function hiddenFile({ folders, singles }: LaunchSpec): number | null {
+export function gateFile({ folders, singles }: LaunchSpec): number | null {
   const inFolders = folders.flatMap(({ target, files }) =>
     files.map(({ path, file }) => ({ path: posix.join(target, path), file })),
   );
@@ -17,10 +18,15 @@ export function hiddenFile({ folders, singles }: LaunchSpec): number | null {
   return [...inFolders, ...alone].find(({ path }) => path === ENV_FILE)?.file ?? null;
 }
 
-/** Names of the secrets that are files of their own: all but the one with the variables. */
+/** The same, where variables are in it; else null. */
+export function hiddenFile(spec: LaunchSpec): number | null {
+  return spec.hides ? gateFile(spec) : null;
+}
+
+/** Names of the secrets that are files of their own: all but the gate's. */
 export function fileNames(spec: LaunchSpec): string[] {
-  const hidden = hiddenFile(spec);
-  return spec.files.flatMap(({ name }, index) => (index === hidden ? [] : [name]));
+  const gate = gateFile(spec);
+  return spec.files.flatMap(({ name }, index) => (index === gate ? [] : [name]));
 }
 
 /** Names of every secret that the container has. */

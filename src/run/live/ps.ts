@@ -69,6 +69,7 @@ const NOTHING: LaunchSpec = {
   singles: [],
   volumes: [],
   variables: [],
+  hides: false,
 };
 
 function deliveryOf({ folders, singles, volumes }: LaunchSpec): PsLine["delivery"] {

@@ -36,8 +36,10 @@ export interface LaunchSpec {
   readonly singles: readonly StoredFile[];
   /** Volumes of the store; empty for a folder of the client's machine. `key` as in `volumes.ts`. */
   readonly volumes: readonly { readonly name: string; readonly key: string | null }[];
-  /** Names of secret variables in the container's own environment. */
+  /** Names of secret variables. */
   readonly variables: readonly string[];
+  /** They are in the gate's file: hidden, or brought back by the agent. */
+  readonly hides: boolean;
 }
 
 /** Who a run belongs to. */
@@ -122,7 +124,8 @@ function parseSpec(text: string | undefined): LaunchSpec | null {
     every(list("folders"), isFolder) &&
     every(list("singles"), isSingle) &&
     every(list("volumes"), isVolume) &&
-    namesOnly(list("variables"));
+    namesOnly(list("variables")) &&
+    typeof list("hides") === "boolean";
   if (!isWhole) return null;
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- every part is looked at above
   const spec = parse(text) as LaunchSpec;

@@ -13,6 +13,7 @@ const SPEC: LaunchSpec = {
   singles: [{ key: "f0", target: "/etc/b", file: 1 }],
   volumes: [{ name: "sealmount-0123456789abcdef-0", key: null }],
   variables: ["C"],
+  hides: false,
 };
 
 function labels(
@@ -83,6 +84,7 @@ describe("readLabels", () => {
     ["an owner of nobody", { ...SPEC, files: [{ ...file, uid: 0xffffffff }, file] }],
     ["a name that steers a terminal", { ...SPEC, files: [{ ...file, name: "A\u202e" }, file] }],
     ["a name of two lines", { ...SPEC, variables: ["A\nB"] }],
+    ["no word on where variables are", { ...SPEC, hides: undefined }],
     ["a volume without a name", { ...SPEC, volumes: [{ key: null }] }],
     ["a volume with a strange key", { ...SPEC, volumes: [{ name: "v", key: "/" }] }],
   ])("refuses %s", (_title, spec) => {

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 
 import { liveContent } from "../../../../src/run/live/content.ts";
 import { checkAfter } from "../../../../src/run/live/after.ts";
-import { fileNames, hiddenFile, namesOf } from "../../../../src/run/live/hidden.ts";
+import { fileNames, gateFile, hiddenFile, namesOf } from "../../../../src/run/live/hidden.ts";
 import type { LaunchLabels, LaunchSpec } from "../../../../src/run/live/spec.ts";
 import { readState, type State } from "../../../../src/run/live/state.ts";
 import { heldBy, statusFrom } from "../../../../src/run/live/status.ts";
@@ -29,6 +29,7 @@ const PLAIN: LaunchSpec = {
   singles: [{ key: "f0", target: "/etc/alone", file: 2 }],
   volumes: [],
   variables: ["V"],
+  hides: false,
 };
 
 /** The same with the variables in a file of the gate. */
@@ -40,6 +41,7 @@ const HIDDEN: LaunchSpec = {
     { key: "m1", target: "/run/sealmount", files: [{ file: 3, path: "env" }] },
   ],
   variables: ["V", "W"],
+  hides: true,
 };
 
 function labels(spec: LaunchSpec, fingerprint: string | undefined = KEY): LaunchLabels {
@@ -143,6 +145,9 @@ describe("whether a container is up to date", () => {
 
   it("knows the file of hidden variables, and whose names are whose", () => {
     expect([hiddenFile(PLAIN), hiddenFile(HIDDEN)]).toEqual([null, 3]);
+    const guarded = { ...HIDDEN, hides: false };
+    expect([hiddenFile(guarded), gateFile(guarded), gateFile(PLAIN)]).toEqual([null, 3, null]);
+    expect(fileNames(guarded)).toEqual(["A", "B", "ALONE"]);
     expect(fileNames(HIDDEN)).toEqual(["A", "B", "ALONE"]);
     expect(namesOf(HIDDEN)).toEqual(["A", "B", "ALONE", "V", "W"]);
   });
@@ -187,6 +192,11 @@ describe("the content of a refresh", () => {
   it("does without a plain variable, which it does not write", () => {
     using content = liveContent(PLAIN, all.slice(0, 3), key);
     expect(content.files).toHaveLength(3);
+  });
+
+  it("gives a gate that only stands guard no variables", () => {
+    using content = liveContent({ ...HIDDEN, hides: false }, all, key);
+    expect(content.files[3]?.value.use((bytes) => [...bytes])).toEqual([0]);
   });
 
   it("VALUE_INVALID for a hidden variable with a NUL", () => {
