@@ -108,7 +108,8 @@ describe("agent", () => {
       const { events } = await agentWith(() => values("a2", "b2"));
       await dockerOut(["restart", "-t", "0", id]);
       expect(await logs(id, 4)).toEqual(["a", "b", "a2", "b2"]);
-      expect(events.filter(({ kind }) => kind === "seeded")).toHaveLength(1);
+      // told after the program is let through
+      await expect.poll(() => events.filter(({ kind }) => kind === "seeded").length).toBe(1);
     },
   );
 

@@ -135,7 +135,8 @@ describe.each(KINDS)("run --via docker, files by %s", (kind) => {
     const own = ["--rm", "--env-file", "plain.env", "-h", "cat", ...delivery, "--"];
     const words = ["--no-healthcheck", APP_IMAGE, "sh", "-c", script];
     // a value in a word of its own is taken for the image: nothing is guessed
-    const ran = await via("docker", [...own, "--user", "0", ...words]);
+    // no word that could be the id of an image
+    const ran = await via("docker", [...own, "--user", "root", ...words]);
     expect(ran).toMatchObject({ code: 125, stdout: "" });
     expect(ran.stderr).toMatch(/\[IMAGE_MISSING\]\n.*--name=value/);
     const again = await via("docker", [...own, "--user=0", "--env=EXTRA=more", ...words]);
