@@ -42,4 +42,11 @@ export class Cleanup {
     }
     return left;
   }
+
+  /** Runs all steps, and tells what is left behind. */
+  async finish(onWarning: ((text: string) => void) | undefined): Promise<void> {
+    const left = await this.runAll();
+    if (left.length === 0) return;
+    onWarning?.(`left behind: ${left.join(", ")}; sealmount doctor --clean removes it`);
+  }
 }

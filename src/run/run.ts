@@ -55,10 +55,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
       : runAttached(context, launched));
   } finally {
     // after a good end there is something left only where a step has failed before
-    const left = await cleanup.runAll();
-    if (left.length > 0) {
-      options.onWarning?.(`left behind: ${left.join(", ")}; sealmount doctor --clean removes it`);
-    }
+    await cleanup.finish(options.onWarning);
   }
 }
 

@@ -54,9 +54,7 @@ export async function filesForDocker(options: RunViaOptions, planned: RunPlan): 
     body,
   };
   const takeBack = async (): Promise<void> => {
-    const left = await cleanup.runAll();
-    if (left.length === 0) return;
-    onWarning?.(`left behind: ${left.join(", ")}; sealmount doctor --clean removes it`);
+    await cleanup.finish(onWarning);
   };
   try {
     const made = proof();

@@ -7,15 +7,12 @@
  */
 import type { Engine } from "../../docker/engine.ts";
 import { labelsOf } from "../../docker/labels.ts";
-import { compareApi } from "../../docker/version.ts";
 import { DockerError } from "../../errors.ts";
 import type { DeliveryContext } from "../delivery/delivery.ts";
+import { mountsParts } from "../delivery/volume.ts";
 import type { Mount } from "../flags/mounts.ts";
 import { GATE_FOLDER } from "./gate.ts";
 import type { Gate } from "./gate.ts";
-
-/** First API version that mounts one file of a volume; older ones ignore the field (measured). */
-const SUBPATH_API = "1.45";
 
 /** Where helpers see the volume; a path of the helpers only. */
 const HELPER_FOLDER = "/.sealmount-gate";
@@ -89,7 +86,7 @@ export async function gateFromVolume(
 
 /** A single file where the engine can mount one, else the folder. */
 function mountOf(engine: Engine, name: string, copy: string): GateMount {
-  const single = compareApi(engine.version.api, SUBPATH_API) >= 0;
+  const single = mountsParts(engine);
   const path = `${GATE_FOLDER}/${single ? "gate" : copy}`;
   const mount: Mount = {
     Type: "volume",

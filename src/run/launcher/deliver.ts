@@ -210,7 +210,5 @@ async function hasRun(engine: Engine, run: string): Promise<boolean> {
 }
 
 async function takeBack({ cleanup, options }: LaunchContext): Promise<void> {
-  const left = await cleanup.runAll();
-  if (left.length === 0) return;
-  options.onWarning?.(`left behind: ${left.join(", ")}; sealmount doctor --clean removes it`);
+  await cleanup.finish(options.onWarning);
 }

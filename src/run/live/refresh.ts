@@ -79,10 +79,7 @@ export async function refresh(options: RefreshOptions): Promise<RefreshResult> {
   } catch (error) {
     throw await explain(error, context);
   } finally {
-    const left = await cleanup.runAll();
-    if (left.length > 0) {
-      onWarning?.(`left behind: ${left.join(", ")}; sealmount doctor --clean removes it`);
-    }
+    await cleanup.finish(onWarning);
   }
 }
 

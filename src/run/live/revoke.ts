@@ -55,10 +55,7 @@ export async function revoke(options: RevokeOptions): Promise<RevokeResult> {
   try {
     await emptyFiles(container, { engine, env, cleanup, container, enter });
   } finally {
-    const left = await cleanup.runAll();
-    if (left.length > 0) {
-      onWarning?.(`left behind: ${left.join(", ")}; sealmount doctor --clean removes it`);
-    }
+    await cleanup.finish(onWarning);
   }
   const { spec } = container.labels;
   return { container: container.name, revoked: fileNames(spec), left: leftIn(container) };
