@@ -13,6 +13,7 @@ export { Secret } from "./secret/secret.ts";
 export { SecretSet } from "./secret/secret-set.ts";
 
 // the manifest: find, read, edit
+export { cacheFolder } from "./project/cache-folder.ts";
 export { findProject, MANIFEST_NAMES, type Project, reloadProject } from "./project/project.ts";
 export { initProject, type InitOptions, type InitResult } from "./project/init.ts";
 export { setSecret, type SetOptions, type SetResult } from "./project/set.ts";

@@ -6,7 +6,7 @@ import { DockerError } from "../errors.ts";
 import { jsonBody, rawBody } from "./body.ts";
 import { wireTo } from "./dial.ts";
 import type { Endpoint } from "./endpoint.ts";
-import { escapeControl, fromRequest, statusOf } from "./errors.ts";
+import { escapeControl, fromRequest, ignoreMissing, nullIfMissing } from "./errors.ts";
 import { parseJson } from "./json.ts";
 import { ModemWire, type Modem } from "./modem-wire.ts";
 import { container, image } from "./paths.ts";
@@ -30,6 +30,9 @@ const CONNECT_TIMEOUT_MS = 15_000;
 /** `ssh` gives up by itself after 30 s, and says why. */
 const SSH_TIMEOUT_MS = 40_000;
 
+/** How long `/info` is good for, in milliseconds; what counts in it changes with the data folder only. */
+const INFO_LIFE_MS = 30_000;
+
 /** Options of one call besides method and path. */
 export interface RequestOptions {
   readonly query?: Query | undefined;
@@ -46,6 +49,7 @@ export class Engine {
   readonly endpoint: Endpoint;
   readonly version: EngineVersion;
   readonly #transport: Transport;
+  #info: { readonly at: number; readonly answer: Promise<EngineInfo> } | undefined;
 
   private constructor(endpoint: Endpoint, version: EngineVersion, transport: Transport) {
     this.endpoint = endpoint;
@@ -131,8 +135,18 @@ export class Engine {
     );
   }
 
+  /** What the engine is, asked again only after {@link INFO_LIFE_MS}: it costs as much as a create request. */
   async info(): Promise<EngineInfo> {
-    return this.request("GET", "/info");
+    const now = Date.now();
+    if (this.#info === undefined || now - this.#info.at > INFO_LIFE_MS) {
+      this.#info = { at: now, answer: this.request<EngineInfo>("GET", "/info") };
+    }
+    try {
+      return await this.#info.answer;
+    } catch (error) {
+      this.#info = undefined;
+      throw error;
+    }
   }
 
   /** @returns the container's id */
@@ -281,17 +295,4 @@ function exitCodeOf(text: string): number {
     throw new DockerError("DOCKER_REFUSED", `waiting failed: ${escapeControl(problem)}`);
   }
   return answer.StatusCode;
-}
-
-async function nullIfMissing<T>(answer: Promise<T>): Promise<T | null> {
-  try {
-    return await answer;
-  } catch (error) {
-    if (statusOf(error) === 404) return null;
-    throw error;
-  }
-}
-
-async function ignoreMissing(answer: Promise<unknown>): Promise<void> {
-  await nullIfMissing(answer);
 }

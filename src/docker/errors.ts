@@ -70,6 +70,21 @@ export function statusOf(error: unknown): number | undefined {
   return error instanceof DockerError ? error.status : undefined;
 }
 
+/** The answer, or null when the engine knows no such thing. */
+export async function nullIfMissing<T>(answer: Promise<T>): Promise<T | null> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (statusOf(error) === 404) return null;
+    throw error;
+  }
+}
+
+/** For a removal: what is gone already is fine. */
+export async function ignoreMissing(answer: Promise<unknown>): Promise<void> {
+  await nullIfMissing(answer);
+}
+
 function reasonOf(code: string, error: unknown): string {
   switch (code) {
     case "ENOENT":

@@ -114,7 +114,9 @@ export async function sweepLeftovers(
 ): Promise<void> {
   try {
     const folders = (await listPrivateFolders(env)).filter(({ note }) => note?.kept === true);
-    const volumes = (await engine.listVolumes(LABEL_OWNER)).filter(
+    // a process that has started nothing yet has left no volume
+    const all = started.size === 0 ? [] : await engine.listVolumes(LABEL_OWNER);
+    const volumes = all.filter(
       ({ Labels }) => started.has(Labels?.[LABEL_RUN] ?? "") && Labels?.[LABEL_ROLE] !== "gate",
     );
     if (folders.length + volumes.length === 0) return;
@@ -141,7 +143,7 @@ async function folderLeftovers(
   facts: FolderFacts,
 ): Promise<Leftover[]> {
   if (folders.length === 0) return [];
-  const id = engine === null ? null : (await engine.request<{ ID: string }>("GET", "/info")).ID;
+  const id = engine === null ? null : (await engine.info()).ID;
   return folders
     .filter((folder) => mayGo(folder, id, facts))
     .map(({ path }) => ({

@@ -16,6 +16,8 @@ export interface EngineVersion {
 
 /** `GET /info`, reduced. */
 export interface EngineInfo {
+  /** Identity of the engine, as long as its data folder exists. */
+  readonly ID: string;
   readonly ServerVersion: string;
   readonly KernelVersion: string;
   readonly OSType: string;

@@ -10,18 +10,18 @@ import type {
   FileToDeliver,
   StoreContent,
 } from "./delivery/delivery.ts";
-import { createHelper, type Helper } from "./delivery/helper.ts";
+import { LazyHelper } from "./delivery/helper.ts";
 import { refuseVolume } from "./delivery/life.ts";
 import { mountsParts, prepareVolume } from "./delivery/volume.ts";
 import { DEFAULT_FOLDER } from "./file-target.ts";
 import { createWithBoundGate, gateForRun, type GatedRun, prepareWithGate } from "./gate/hide.ts";
+import type { ImageFiles } from "./image-files.ts";
 import type { Created, Launched, Make, Prepared } from "./launch.ts";
 import { contentOf } from "./live/describe.ts";
 import type { RunEntry, RunOptions } from "./options.ts";
 import { IMAGE_USER, resolveOwner } from "./owner.ts";
 import type { Ids } from "./owner.ts";
 import type { PlannedFile } from "./plan.ts";
-import { readText } from "./probe.ts";
 
 type CreatedWithFiles = Created & Pick<Launched, "delivery">;
 
@@ -46,24 +46,22 @@ export async function createWithFiles(prepared: Prepared, make: Make): Promise<C
   const helper = helperAhead(prepared);
   try {
     const choice = await choose(prepared);
-    if (choice.kind === "bind") return await onRoad(prepared, make, { choice, helper });
-    if (helper !== undefined) await prepared.cleanup.run((await helper).step);
-    return await onRoad(prepared, make, { choice, helper: undefined });
+    if (choice.kind === "volume") await helper.close();
+    return await onRoad(prepared, make, { choice, helper });
   } finally {
-    // one that is still being made would get lost
-    await helper?.catch(() => undefined);
+    await helper.settled();
   }
 }
 
 interface Chosen {
   readonly choice: Choice;
-  readonly helper: Promise<Helper> | undefined;
+  readonly helper: LazyHelper;
 }
 
 async function onRoad(prepared: Prepared, make: Make, chosen: Chosen): Promise<CreatedWithFiles> {
   const byVolume = chosen.choice.kind === "volume";
   const gated = await gateForRun(prepared, { isGuarded: byVolume && emptyAfterRestart(prepared) });
-  const context = { ...deliveryContext(prepared, gated), helper: chosen.helper };
+  const context = deliveryContext(prepared, gated, chosen.helper);
   const road = { prepared, make, context, gated };
   try {
     return await (byVolume ? byVolumes(road) : byBind(road, chosen.choice.engineId));
@@ -92,6 +90,7 @@ async function byVolumes(road: Road): Promise<CreatedWithFiles> {
 
 async function byBind(road: Road, engineId: string): Promise<CreatedWithFiles> {
   const { prepared, make, context, gated } = road;
+  const { helper } = context;
   const delivery = await prepareBind(context, engineId);
   try {
     return await fillAndCreate(road, delivery, async (content) =>
@@ -109,17 +108,17 @@ async function byBind(road: Road, engineId: string): Promise<CreatedWithFiles> {
       hint: "use --delivery volume",
     });
   }
-  return onRoad(prepared, make, { choice: { kind: "volume", engineId: "" }, helper: undefined });
+  return onRoad(prepared, make, { choice: { kind: "volume", engineId: "" }, helper });
 }
 
-/** The helper for a bind is made while the engine is still being asked what it is. */
-function helperAhead(prepared: Prepared): Promise<Helper> | undefined {
-  const { local } = prepared.options.engine.endpoint;
-  const { kind } = prepared.plan.delivery;
-  if (kind !== "bind" && !(kind === "auto" && local)) return undefined;
-  const helper = createHelper(deliveryContext(prepared, null));
-  // looked at later; until then a refusal must not be an unhandled rejection
-  helper.catch(() => undefined);
+/** The helper for a bind to an unknown image is made while the engine is still asked what it is. */
+function helperAhead({ options, plan, cleanup, run, image, memory }: Prepared): LazyHelper {
+  const { engine } = options;
+  const { platform } = plan.container;
+  const helper = new LazyHelper({ engine, cleanup, run, image: image.Id, platform });
+  const { kind } = plan.delivery;
+  const mayBind = kind === "bind" || (kind === "auto" && engine.endpoint.local);
+  if (mayBind && memory.isEmpty) helper.begin();
   return helper;
 }
 
@@ -140,12 +139,16 @@ async function fillAndCreate(
   const { options, enter } = prepared;
   if (options.strict === true) refuseWarnings(delivery.warnings);
   for (const warning of delivery.warnings) options.onWarning?.(warning);
-  const owners = await ownersOf(prepared, { probe: delivery.probe, isGated: gated !== null });
+  const owners = await ownersOf(prepared, { image: delivery.image, isGated: gated !== null });
   const content = contentOf(options, context.files, owners);
   enter("create");
   enter("fill");
-  // at the same time; waits for both, or what one has made gets lost
-  const [created, filled] = await Promise.allSettled([create(content), delivery.fill(content)]);
+  // at the same time; waits for all, or what one has made gets lost
+  const [created, filled] = await Promise.allSettled([
+    create(content),
+    delivery.fill(content),
+    prepared.memory.keep(),
+  ]);
   if (created.status === "rejected") throw created.reason;
   if (filled.status === "rejected") throw filled.reason;
   return { ...created.value, delivery };
@@ -158,8 +161,12 @@ function refuseWarnings([first]: readonly string[]): void {
   });
 }
 
-function deliveryContext(prepared: Prepared, gated: GatedRun | null): DeliveryContext {
-  const { options, plan, cleanup, run, image } = prepared;
+function deliveryContext(
+  prepared: Prepared,
+  gated: GatedRun | null,
+  helper: LazyHelper,
+): DeliveryContext {
+  const { options, plan, cleanup, run, image, memory } = prepared;
   const files = prepared.files.map((file) => fileToDeliver(file, options));
   return {
     engine: options.engine,
@@ -174,6 +181,8 @@ function deliveryContext(prepared: Prepared, gated: GatedRun | null): DeliveryCo
     ],
     reseed: plan.delivery.reseed,
     env: options.env,
+    memory,
+    helper,
   };
 }
 
@@ -192,19 +201,14 @@ function hasOwnFolder(path: string, { file }: RunEntry): boolean {
 
 async function ownersOf(
   prepared: Prepared,
-  { probe, isGated }: { readonly probe: string; readonly isGated: boolean },
+  o: { readonly image: ImageFiles; readonly isGated: boolean },
 ): Promise<Ids[]> {
-  const { options, plan, image } = prepared;
+  const { plan, image } = prepared;
   const user = plan.container.user ?? image.Config?.User ?? "";
-  const tables = new Map<string, Promise<string | null>>();
-  const read = async (path: string): Promise<string | null> => {
-    const text = tables.get(path) ?? readText(options.engine, probe, path);
-    tables.set(path, text);
-    return text;
-  };
+  const read = async (path: string): Promise<string | null> => o.image.readText(path);
   const wanted = prepared.files.map(({ owner }) => owner);
   // the gate's own file
-  if (isGated) wanted.push(IMAGE_USER);
+  if (o.isGated) wanted.push(IMAGE_USER);
   const owners: Ids[] = [];
   for (const owner of wanted) {
     owners.push(await resolveOwner(owner === IMAGE_USER ? user : owner, read));

@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 
 import { statusOf } from "../docker/errors.ts";
 import { labelsOf } from "../docker/labels.ts";
+import { sweepLeftovers } from "../docker/leftovers.ts";
 import type { ImageInspect } from "../docker/types.ts";
 import { removeApps } from "./app-container.ts";
 import type { CidFile } from "./cid-file.ts";
@@ -15,6 +16,7 @@ import type { GateMode } from "./gate/behind.ts";
 import { bodyBehind } from "./gate/hide.ts";
 import type { GateMount } from "./gate/volume.ts";
 import { ensureImage, findImage } from "./image.ts";
+import { ImageMemory } from "./image-memory.ts";
 import { createWithFiles } from "./launch-files.ts";
 import { labelsFor } from "./live/describe.ts";
 import type { Phase, RunOptions } from "./options.ts";
@@ -52,6 +54,7 @@ export interface LaunchContext {
 /** A launch whose image and files are known. */
 export interface Prepared extends LaunchContext {
   readonly image: ImageInspect;
+  readonly memory: ImageMemory;
   readonly run: string;
   readonly files: readonly PlannedFile[];
   readonly body: CreateBody;
@@ -85,18 +88,36 @@ export async function launch(context: LaunchContext, make: Make = createApp): Pr
   context.enter("image");
   const prepared = await prepare(context);
   context.enter("prepare");
-  const { delivery, id, step } = await createWithFiles(prepared, make);
   const { run, files, plan } = prepared;
+  const swept = sweepOthers(prepared);
+  const { delivery, id, step } = await createWithFiles(prepared, make);
+  await swept;
   const variables = plan.env.map(({ name }) => name);
   return { id, run, delivery, step, files, variables };
+}
+
+/** Runs whose container this process has started. */
+const startedRuns = new Set<string>();
+
+/** From now on the run's things may go when its container has. */
+export function noteStarted(run: string): void {
+  startedRuns.add(run);
+}
+
+/** Takes away what earlier containers have left, where files are delivered. Never throws. */
+async function sweepOthers({ options, plan }: Prepared): Promise<void> {
+  if (plan.delivery.kind === "none") return;
+  await sweepLeftovers(options.engine, options.env, startedRuns);
 }
 
 async function prepare(context: LaunchContext): Promise<Prepared> {
   const { options, plan } = context;
   const image = await ensureImage(context, await findImage(context));
+  const { platform } = plan.container;
+  const memory = await ImageMemory.open(options.env, { image, platform });
   const files = resolveFiles(plan, image.Config?.WorkingDir, options.cwd);
   const body = context.body ?? bodyOf(context);
-  return { ...context, image, files, body, run: randomBytes(8).toString("hex") };
+  return { ...context, image, memory, files, body, run: randomBytes(8).toString("hex") };
 }
 
 function bodyOf({ options, plan, profiles }: LaunchContext): CreateBody {

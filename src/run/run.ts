@@ -1,7 +1,6 @@
 /** `run`: create, deliver, start, attach, pass on signals and the exit code, clean up. */
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { sweepLeftovers } from "../docker/leftovers.ts";
 import { DockerError, InterruptedError, UsageError } from "../errors.ts";
 import { refuseTooNew } from "./api-needs.ts";
 import { attach, passesSignals, proxySignals } from "./attach.ts";
@@ -11,7 +10,7 @@ import { Cleanup } from "./cleanup.ts";
 import { streamsOf } from "./create-body.ts";
 import { explainPaths } from "./delivery/explain.ts";
 import { readInputs } from "./inputs.ts";
-import { launch } from "./launch.ts";
+import { launch, noteStarted } from "./launch.ts";
 import type { LaunchContext, Launched } from "./launch.ts";
 import type { Phase, RunOptions, RunResult } from "./options.ts";
 import { planRun } from "./plan.ts";
@@ -62,7 +61,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
 async function runDetached(context: LaunchContext, launched: Launched): Promise<RunResult> {
   await start(context, launched);
   context.enter("running");
-  await settle(context, launched);
+  await settle(launched);
   return resultOf(launched, 0);
 }
 
@@ -83,7 +82,7 @@ async function runAttached(context: LaunchContext, launched: Launched): Promise<
     attachment.begin();
     signals.begin();
     enter("running");
-    const settled = settle(context, launched);
+    const settled = settle(launched);
     const outcome = await follow(context, id, { attachment, exit: wait.exitCode() });
     options.onPhase?.("ended");
     await settled;
@@ -109,29 +108,17 @@ async function start(context: LaunchContext, launched: Launched): Promise<void> 
   try {
     await options.engine.startContainer(launched.id);
   } catch (error) {
-    throw await explain(error, options, launched);
+    throw await explain(error, launched);
   }
   launched.delivery?.assertThere();
   cleanup.forget(launched.step);
   if (cidFile !== undefined) cleanup.forget(cidFile.step);
 }
 
-/** Runs whose container this process has started. */
-const startedRuns = new Set<string>();
-
-/**
- * Lets go of what the container holds itself now, and of what earlier containers have left. What
- * fails here is tried again at the end.
- */
-export async function settle(
-  { options }: Pick<LaunchContext, "options">,
-  launched: Launched,
-): Promise<void> {
-  const { delivery } = launched;
-  startedRuns.add(launched.run);
-  if (delivery === undefined) return;
-  await delivery.started().catch(() => undefined);
-  await sweepLeftovers(options.engine, options.env, startedRuns);
+/** Lets go of what the container holds itself now. What fails here is tried again at the end. */
+export async function settle(launched: Launched): Promise<void> {
+  noteStarted(launched.run);
+  await launched.delivery?.started().catch(() => undefined);
 }
 
 interface Running {
@@ -214,10 +201,10 @@ async function isOver({ options, plan }: LaunchContext, id: string): Promise<boo
 }
 
 /** Finds out what a refused start means. */
-async function explain(error: unknown, options: RunOptions, launched: Launched): Promise<unknown> {
+async function explain(error: unknown, launched: Launched): Promise<unknown> {
   if (!(error instanceof DockerError) || error.status === undefined) return error;
   if (launched.delivery !== undefined) {
-    const fault = await explainPaths(options.engine, launched.delivery.probe, launched.files);
+    const fault = await explainPaths(launched.delivery.image, launched.files);
     if (fault !== null) return fault;
   }
   if (!/executable file not found|exec: ".*": stat .*: no such file/.test(error.message)) {

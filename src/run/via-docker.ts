@@ -129,7 +129,7 @@ async function release(context: LaunchContext, launched: Launched): Promise<void
     throw error;
   }
   context.cleanup.forget(launched.step);
-  await settle(context, launched);
+  await settle(launched);
 }
 
 /**

@@ -49,7 +49,8 @@ async function killAt(
   const script = join(import.meta.dirname, "run-until.ts");
   const child = spawn(process.execPath, [script, engineHost(), delivery, phase], {
     stdio: ["ignore", "pipe", "inherit"],
-    env: { ...process.env, ...ENV },
+    // without a cache folder nothing is known of the image, and a helper is made
+    env: { ...process.env, ...ENV, XDG_CACHE_HOME: "/dev/null" },
   });
   const { pid = 0 } = child;
   const exit = once(child, "exit");

@@ -21,10 +21,14 @@ export const IMAGE = "busybox:local";
 
 /** A runtime folder in memory for this file alone. */
 const RUNTIME = mkdtempSync("/dev/shm/smtest-run-");
-afterAll(() => rmSync(RUNTIME, { recursive: true, force: true }));
+/** Not in memory, where a program may not be allowed to run. */
+const CACHE = mkdtempSync(join(tmpdir(), "smtest-cache-"));
+afterAll(() => {
+  for (const folder of [RUNTIME, CACHE]) rmSync(folder, { recursive: true, force: true });
+});
 
 /** The client's environment in these tests. */
-export const ENV = { XDG_RUNTIME_DIR: RUNTIME };
+export const ENV = { XDG_RUNTIME_DIR: RUNTIME, XDG_CACHE_HOME: CACHE };
 
 let engine: Promise<Engine> | undefined;
 

@@ -12,3 +12,17 @@ export async function connect(context: Context): Promise<Engine> {
   });
   return Engine.connect(endpoint, { signal: host.signal });
 }
+
+/**
+ * The same while something else is done: why it fails is told to whoever waits for it.
+ *
+ * @param then - what will be asked of the engine in any case
+ */
+export function connectAhead(
+  context: Context,
+  then: (engine: Engine) => Promise<unknown>,
+): () => Promise<Engine> {
+  const connecting = connect(context);
+  connecting.then(then).catch(() => undefined);
+  return async () => connecting;
+}

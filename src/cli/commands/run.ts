@@ -2,6 +2,7 @@ import {
   configuredDetachKeys,
   type ContainerOptions,
   digestKeyOf,
+  type Engine,
   openEnvironment,
   parseFileFlag,
   parseMode,
@@ -13,13 +14,14 @@ import {
   rawNames,
   run,
   type RunOptions,
+  type RunPlan,
   UsageError,
   type VariableDelivery,
 } from "../../index.ts";
 import type { Context, Handler } from "../spec.ts";
 import type { Values } from "../values.ts";
 import { containerOptionsOf } from "./run-options.ts";
-import { connect } from "./engine.ts";
+import { connect, connectAhead } from "./engine.ts";
 import { keyringOf } from "./keyring.ts";
 import { protect } from "./masking.ts";
 import { programIo } from "./run-io.ts";
@@ -47,6 +49,8 @@ export const handle: Handler = async (context) => {
     out.json({ environment, ...plan });
     return 0;
   }
+  // only asked: nothing is made on it before all values are open
+  const connecting = via === null ? engineAhead(context, plan) : async () => connect(context);
   using opened = await openEnvironment(project, {
     ...options,
     env,
@@ -60,8 +64,16 @@ export const handle: Handler = async (context) => {
   const identity = { app, environment: options.environment };
   // awaited here: returning the promise would wipe the values before they are used
   const own = { auth, entries: opened.entries, identity, digestKey: digestKey ?? undefined };
-  return await (via === null ? perform(context, typed, own) : via.run(own));
+  if (via !== null) return await via.run(own);
+  return await perform(context, typed, { ...own, connecting });
 };
+
+/** The way of files to an engine of this machine depends on what it is. */
+function engineAhead(context: Context, { delivery }: RunPlan): () => Promise<Engine> {
+  return connectAhead(context, async (engine) => {
+    if (delivery.kind !== "none" && engine.endpoint.local) await engine.info();
+  });
+}
 
 /** `--via`: few runs need it, and every run would wait for it to be loaded. */
 async function otherTool(
@@ -112,11 +124,15 @@ function variablesOf(values: Values): VariableDelivery | undefined {
 async function perform(
   context: Context,
   typed: PlanOptions,
-  own: Required<Pick<RunOptions, "auth" | "entries" | "identity">> & Pick<RunOptions, "digestKey">,
+  {
+    connecting,
+    ...own
+  }: Required<Pick<RunOptions, "auth" | "entries" | "identity">> &
+    Pick<RunOptions, "digestKey"> & { readonly connecting: () => Promise<Engine> },
 ): Promise<number> {
   const { values, out, host, cwd } = context;
   const mask = protect(context, own.entries ?? []);
-  const engine = await connect(context);
+  const engine = await connecting();
   // a program that has the terminal draws on it: holding text back would break its picture
   const unmasked = values.flag("no-mask") || values.flag("tty");
   const { io, finish } = programIo(context, unmasked ? null : mask);

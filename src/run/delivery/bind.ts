@@ -16,8 +16,8 @@ import {
 import { DockerError } from "../../errors.ts";
 import type { CleanupStep } from "../cleanup.ts";
 import type { Mount } from "../flags/mounts.ts";
+import { type ImageFiles, imageFiles } from "../image-files.ts";
 import type { Delivery, DeliveryContext, StoreContent } from "./delivery.ts";
-import { createHelper, type Helper } from "./helper.ts";
 import { fillSources, makeSources } from "./host-tree.ts";
 import { type StoreLayout, storeLayout } from "./layout.ts";
 import { placeFiles } from "./placement.ts";
@@ -37,8 +37,9 @@ export async function prepareBind(context: DeliveryContext, engine: string): Pro
       hint: "use --delivery volume",
     });
   }
-  const helper = await (context.helper ?? createHelper(context));
-  const survey = { engine: context.engine, probe: helper.id, mounts: context.mounts };
+  const { helper, memory } = context;
+  const image = imageFiles(context.engine, memory, async () => helper.id());
+  const survey = { image, mounts: context.mounts };
   const facts = await surveyFolders(context.files, survey);
   const placement = placeFiles(context.files, facts);
   const warnings = await placeWarnings(context.files, placement, {
@@ -50,7 +51,7 @@ export async function prepareBind(context: DeliveryContext, engine: string): Pro
   const folder = await makePrivateFolder(root, { engine, run: context.run });
   const step = context.cleanup.add(`folder ${folder}`, () => removePrivateFolder(folder));
   makeSources(folder, layout);
-  return new BindDelivery({ context, engine, folder, layout, helper, step, warnings });
+  return new BindDelivery({ context, engine, folder, layout, image, step, warnings });
 }
 
 interface BindParts {
@@ -58,7 +59,7 @@ interface BindParts {
   readonly engine: string;
   readonly folder: string;
   readonly layout: StoreLayout;
-  readonly helper: Helper;
+  readonly image: ImageFiles;
   readonly step: CleanupStep;
   readonly warnings: readonly string[];
 }
@@ -70,15 +71,15 @@ class BindDelivery implements Delivery {
   readonly mounts: readonly Mount[];
   readonly labels: Readonly<Record<string, string>>;
   readonly warnings: readonly string[];
-  readonly probe: string;
+  readonly image: ImageFiles;
   readonly #parts: BindParts;
 
   constructor(parts: BindParts) {
-    const { layout, folder, warnings, helper } = parts;
+    const { layout, folder, warnings, image } = parts;
     this.#parts = parts;
     this.layout = layout;
     this.warnings = warnings;
-    this.probe = helper.id;
+    this.image = image;
     this.labels = { [LABEL_FOLDER]: folder };
     this.mounts = [...layout.folders, ...layout.singles].map(({ target, key }) =>
       bindOf(join(folder, key), target),
@@ -94,16 +95,16 @@ class BindDelivery implements Delivery {
   }
 
   async started(): Promise<void> {
-    const { context, engine, folder, step, helper } = this.#parts;
+    const { context, engine, folder, step } = this.#parts;
     context.cleanup.forget(step);
     await keepPrivateFolder(folder, { engine, run: context.run });
-    await context.cleanup.run(helper.step);
+    await context.helper.close();
   }
 
   async ended(): Promise<void> {
-    const { context, step, helper } = this.#parts;
+    const { context, step } = this.#parts;
     await context.cleanup.run(step);
-    await context.cleanup.run(helper.step);
+    await context.helper.close();
   }
 }
 

@@ -3,7 +3,6 @@ import { chooseDelivery, shiftsUsers } from "../../docker/delivery-choice.ts";
 import type { DeliveryKind } from "../../docker/delivery-choice.ts";
 import type { Engine } from "../../docker/engine.ts";
 import { findTmpfsRoot } from "../../docker/host-tmpfs.ts";
-import type { EngineInfo } from "../../docker/types.ts";
 import type { Env } from "../options.ts";
 import { numericOwner } from "../owner.ts";
 
@@ -28,10 +27,7 @@ export async function chooseFor(o: {
   const { local } = engine.endpoint;
   // a remote engine is settled without a question
   if (asked === "volume" || (asked === "auto" && !local)) return { kind: "volume", engineId: "" };
-  const [info, root] = await Promise.all([
-    engine.request<EngineInfo & { readonly ID: string }>("GET", "/info"),
-    findTmpfsRoot(env),
-  ]);
+  const [info, root] = await Promise.all([engine.info(), findTmpfsRoot(env)]);
   if (asked === "bind") return { kind: "bind", engineId: info.ID };
   const { kind } = chooseDelivery({
     local,

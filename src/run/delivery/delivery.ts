@@ -4,9 +4,11 @@ import type { Engine } from "../../docker/engine.ts";
 import type { Secret } from "../../secret/secret.ts";
 import type { Cleanup } from "../cleanup.ts";
 import type { Mount } from "../flags/mounts.ts";
+import type { ImageFiles } from "../image-files.ts";
+import type { ImageMemory } from "../image-memory.ts";
 import type { Ids } from "../owner.ts";
 import type { Env } from "../options.ts";
-import type { Helper } from "./helper.ts";
+import type { LazyHelper } from "./helper.ts";
 import type { StoreLayout } from "./layout.ts";
 import type { PlacedFile } from "./placement.ts";
 
@@ -41,8 +43,10 @@ export interface DeliveryContext {
   readonly env: Env;
   /** `sealmount agent` brings the files back after each start: volumes are mounted whole. */
   readonly reseed: boolean;
-  /** A helper without mounts, where one was made ahead of the choice. */
-  readonly helper?: Promise<Helper> | undefined;
+  /** What is known of the image. */
+  readonly memory: ImageMemory;
+  /** A helper without mounts, for a delivery that has none of its own. */
+  readonly helper: LazyHelper;
   /** What a delivery's own helpers have mounted besides. */
   readonly helperMounts?: readonly Mount[] | undefined;
 }
@@ -61,8 +65,8 @@ export interface Delivery {
   readonly labels: Readonly<Record<string, string>>;
   /** What the image has where files go; `--strict` refuses it. */
   readonly warnings: readonly string[];
-  /** A never-started container of the image. */
-  readonly probe: string;
+  /** For questions about the image. */
+  readonly image: ImageFiles;
   /** Writes the files. */
   fill(content: StoreContent): Promise<void>;
   /**

@@ -11,7 +11,10 @@ export interface Helper {
 }
 
 /** What one helper is made from. */
-type HelperContext = Pick<DeliveryContext, "engine" | "image" | "platform" | "run" | "cleanup">;
+export type HelperContext = Pick<
+  DeliveryContext,
+  "engine" | "image" | "platform" | "run" | "cleanup"
+>;
 
 /** Makes one helper; if anything fails from here on, the stack removes it. */
 export async function createHelper(
@@ -23,6 +26,42 @@ export async function createHelper(
   const id = await createProbe({ engine, image, platform, run, mounts, name });
   const step = cleanup.add(`helper container ${id.slice(0, 12)}`, () => engine.removeContainer(id));
   return { id, step };
+}
+
+/** One helper that is made when it is first asked for, and again when it was removed meanwhile. */
+export class LazyHelper {
+  readonly #context: HelperContext;
+  #helper: Promise<Helper> | undefined;
+
+  constructor(context: HelperContext) {
+    this.#context = context;
+  }
+
+  /** Starts to make it. What goes wrong is told to whoever asks for its id. */
+  begin(): void {
+    this.#helper ??= createHelper(this.#context);
+    // until somebody asks, a refusal must not be an unhandled rejection
+    this.#helper.catch(() => undefined);
+  }
+
+  async id(): Promise<string> {
+    this.begin();
+    const helper = await this.#helper;
+    if (helper === undefined) throw new Error("nothing was begun");
+    return helper.id;
+  }
+
+  /** Waits for one that is still being made: the stack does not know it yet. Never throws. */
+  async settled(): Promise<void> {
+    await this.#helper?.catch(() => undefined);
+  }
+
+  /** Removes it, if there is one. */
+  async close(): Promise<void> {
+    const helper = await this.#helper?.catch(() => undefined);
+    this.#helper = undefined;
+    if (helper !== undefined) await this.#context.cleanup.run(helper.step);
+  }
 }
 
 /** Makes two at once. Waits for both even when one fails, or the other would get lost. */

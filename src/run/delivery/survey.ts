@@ -1,9 +1,8 @@
 /** Looks at the places of the image that files go to. */
 import { posix } from "node:path";
 
-import type { Engine } from "../../docker/engine.ts";
 import { statusOf } from "../../docker/errors.ts";
-import { kindOf, namesIn } from "../probe.ts";
+import type { ImageFiles } from "../image-files.ts";
 import { explainPaths } from "./explain.ts";
 import { type FolderFacts, isBelow, type PlacedFile, type Placement } from "./placement.ts";
 
@@ -14,9 +13,7 @@ const MAX_LISTED = 10;
 
 /** Where to look. */
 export interface SurveyOptions {
-  readonly engine: Engine;
-  /** A never-started container of the image. */
-  readonly probe: string;
+  readonly image: ImageFiles;
   /** Targets of the user's mounts and of the image's volumes. */
   readonly mounts: readonly string[];
   /** List every folder, not only those for secrets: nothing may vanish under a mount. */
@@ -39,7 +36,7 @@ export async function surveyFolders(
   } catch (error) {
     // for a path below a file the engine has an error of its own
     if (statusOf(error) === undefined) throw error;
-    throw (await explainPaths(o.engine, o.probe, files)) ?? error;
+    throw (await explainPaths(o.image, files)) ?? error;
   }
 }
 
@@ -54,7 +51,7 @@ async function lookAtFolders(
     const mounted = o.mounts.some((target) => target === folder || isBelow(target, folder));
     const isKnown = [...facts].some(([other, { absent }]) => absent && isBelow(folder, other));
     const seen = isKnown ? ABSENT : await look(folder, o.listsAll === true || own.has(folder), o);
-    const fault = seen === null ? await explainPaths(o.engine, o.probe, files) : null;
+    const fault = seen === null ? await explainPaths(o.image, files) : null;
     if (fault !== null) throw fault;
     facts.set(folder, { ...(seen ?? ABSENT), mounted });
   }
@@ -86,7 +83,7 @@ export async function placeWarnings(
     ({ target }) => o.facts.get(folderOf(target))?.absent === false,
   );
   for (const { target } of alone.slice(0, MAX_LOOKED_FOR)) {
-    if ((await kindOf(o.engine, o.probe, target)) !== "file") continue;
+    if ((await o.image.kindOf(target)) !== "file") continue;
     warnings.push(`the image's own ${target} is hidden behind a secret`);
   }
   return warnings;
@@ -98,12 +95,12 @@ const ABSENT = { absent: true, names: [] };
 async function look(
   folder: string,
   listed: boolean,
-  { engine, probe }: SurveyOptions,
+  { image }: SurveyOptions,
 ): Promise<Omit<FolderFacts, "mounted"> | null> {
-  const kind = await kindOf(engine, probe, folder);
+  const kind = await image.kindOf(folder);
   if (kind === "nothing") return ABSENT;
   if (kind === "file") return null;
-  return { absent: false, names: listed ? await namesIn(engine, probe, folder) : [] };
+  return { absent: false, names: listed ? await image.namesIn(folder) : [] };
 }
 
 function filledFolder(folder: string, names: readonly string[], hidden: boolean): string {

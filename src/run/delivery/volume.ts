@@ -16,6 +16,7 @@ import { DockerError } from "../../errors.ts";
 import { Cleanup } from "../cleanup.ts";
 import type { CleanupStep } from "../cleanup.ts";
 import type { Mount } from "../flags/mounts.ts";
+import { type ImageFiles, imageFiles } from "../image-files.ts";
 import type { Delivery, DeliveryContext, StoreContent } from "./delivery.ts";
 import { createTwoHelpers } from "./helper.ts";
 import type { Helper } from "./helper.ts";
@@ -48,7 +49,7 @@ const HOLD_TIMEOUT_MS = 10_000;
  * @throws {@link DockerError} DELIVERY_FAILED when the engine keeps the volume on its disk,
  *   DELIVERY_PATH when an engine before API 1.45 would have to hide files of the image
  */
-export async function prepareVolume(context: DeliveryContext): Promise<Delivery> {
+export async function prepareVolume(context: DeliveryContext): Promise<VolumeDelivery> {
   const cleanup = new Cleanup();
   const step = context.cleanup.add("a tmpfs volume", () => finish(cleanup));
   try {
@@ -68,7 +69,7 @@ export function mountsParts({ version }: Pick<Engine, "version">): boolean {
 async function prepareOn(
   filesystem: "tmpfs" | "ramfs",
   context: DeliveryContext,
-): Promise<Delivery> {
+): Promise<VolumeDelivery> {
   const { engine, files, mounts } = context;
   const subpath = mountsParts(engine) && !context.reseed;
   // without parts of volumes, each folder needs its own, whatever the image has there
@@ -83,7 +84,8 @@ async function prepareOn(
   // the first to mount the volumes, and its answers carry the engine's reason; one after the other,
   // since looking at the image mounts them too
   await proveMemory(context, writer.id, volumes);
-  const survey = { engine, probe: writer.id, mounts, listsAll: whole !== null };
+  const image = imageFiles(engine, context.memory, async () => writer.id);
+  const survey = { image, mounts, listsAll: whole !== null };
   const facts = await surveyFolders(files, survey);
   const placement: Placement = whole ?? placeFiles(files, facts);
   if (whole !== null) refuseHidden(files, facts);
@@ -93,11 +95,12 @@ async function prepareOn(
     hidesFolders: !subpath,
   });
   const layout = whole ?? storeLayout(placement);
-  return new VolumeDelivery({ context, layout, volumes, writer, holder, steps, warnings });
+  return new VolumeDelivery({ context, image, layout, volumes, writer, holder, steps, warnings });
 }
 
 interface VolumeParts {
   readonly context: DeliveryContext;
+  readonly image: ImageFiles;
   readonly layout: StoreLayout;
   readonly volumes: readonly StoreVolume[];
   readonly writer: Helper;
@@ -107,24 +110,28 @@ interface VolumeParts {
   readonly warnings: readonly string[];
 }
 
-class VolumeDelivery implements Delivery {
+/** Files in volumes. */
+export class VolumeDelivery implements Delivery {
   readonly kind = "volume";
   readonly labels = {};
   readonly layout: StoreLayout;
   readonly volumes: readonly { readonly name: string; readonly key: string | null }[];
   readonly mounts: readonly Mount[];
   readonly warnings: readonly string[];
-  readonly probe: string;
+  readonly image: ImageFiles;
+  /** A never-started container that has the volumes mounted. */
+  readonly writer: string;
   readonly #parts: VolumeParts;
   #hold: Hold | undefined;
 
   constructor(parts: VolumeParts) {
-    const { layout, volumes, warnings, writer } = parts;
+    const { image, layout, volumes, warnings, writer } = parts;
     this.#parts = parts;
     this.layout = layout;
     this.volumes = volumes.map(({ name, key }) => ({ name, key }));
     this.warnings = warnings;
-    this.probe = writer.id;
+    this.image = image;
+    this.writer = writer.id;
     this.mounts = [...layout.folders, ...layout.singles].map((stored) => appMount(volumes, stored));
   }
 

@@ -2,8 +2,9 @@
 import type { ImageInspect } from "../../docker/types.ts";
 import { DockerError } from "../../errors.ts";
 import type { CreateBody } from "../create-body.ts";
-import type { Delivery, DeliveryContext, FileToDeliver } from "../delivery/delivery.ts";
+import type { DeliveryContext, FileToDeliver } from "../delivery/delivery.ts";
 import { createHelper } from "../delivery/helper.ts";
+import type { VolumeDelivery } from "../delivery/volume.ts";
 import { ENV_NAME, hiddenVariables, recordsOf } from "../environment.ts";
 import type { VariableOptions } from "../environment.ts";
 import type { RunPlan } from "../plan.ts";
@@ -84,12 +85,12 @@ export async function createWithBoundGate<T>(
 export async function prepareWithGate(
   context: DeliveryContext,
   gated: GatedRun | null,
-  prepare: (context: DeliveryContext) => Promise<Delivery>,
-): Promise<readonly [Delivery, GateMount | null]> {
+  prepare: (context: DeliveryContext) => Promise<VolumeDelivery>,
+): Promise<readonly [VolumeDelivery, GateMount | null]> {
   if (gated === null) return [await prepare(context), null];
   const volume = await makeGateVolume(context, gated.gate);
   const delivery = await prepare({ ...context, helperMounts: [volume.helperMount] });
-  return [delivery, await gateFromVolume(context, gated.gate, volume, delivery.probe)];
+  return [delivery, await gateFromVolume(context, gated.gate, volume, delivery.writer)];
 }
 
 /** The body of a create request with the gate in front of its programs. */

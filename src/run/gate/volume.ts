@@ -8,7 +8,7 @@
 import type { Engine } from "../../docker/engine.ts";
 import { labelsOf } from "../../docker/labels.ts";
 import { DockerError } from "../../errors.ts";
-import type { DeliveryContext } from "../delivery/delivery.ts";
+import type { HelperContext } from "../delivery/helper.ts";
 import { mountsParts } from "../delivery/volume.ts";
 import type { Mount } from "../flags/mounts.ts";
 import { GATE_FOLDER } from "./gate.ts";
@@ -38,7 +38,7 @@ const known = new WeakMap<Engine, Map<string, string>>();
 
 /** Makes the volume where it is missing; nothing is in it yet. */
 export async function makeGateVolume(
-  { engine, run }: DeliveryContext,
+  { engine, run }: HelperContext,
   gate: Gate,
 ): Promise<GateVolume> {
   const name = `sealmount-gate-${gate.digest.slice(0, 16)}`;
@@ -66,7 +66,7 @@ export async function makeGateVolume(
  * @throws {@link DockerError} DELIVERY_FAILED when the engine does not give back what it was given
  */
 export async function gateFromVolume(
-  { engine, run }: DeliveryContext,
+  { engine, run }: HelperContext,
   gate: Gate,
   volume: GateVolume,
   helper: string,

@@ -7,7 +7,7 @@ import { demux } from "../../docker/demux.ts";
 import { escapeControl } from "../../docker/errors.ts";
 import { labelsOf } from "../../docker/labels.ts";
 import { DockerError } from "../../errors.ts";
-import type { DeliveryContext } from "../delivery/delivery.ts";
+import type { HelperContext } from "../delivery/helper.ts";
 import { type StoreVolume, HELPER_ROOT, helperMounts } from "../delivery/volumes.ts";
 import type { Mount } from "../flags/mounts.ts";
 import type { GateMount } from "../gate/volume.ts";
@@ -36,7 +36,7 @@ export interface Work {
  * @throws {@link DockerError} DELIVERY_FAILED when it fails
  */
 export async function runGate(
-  context: DeliveryContext,
+  context: HelperContext,
   gate: GateMount,
   volumes: readonly StoreVolume[],
   work: Work,
@@ -48,7 +48,7 @@ export async function runGate(
 }
 
 function bodyOf(
-  { image, run }: DeliveryContext,
+  { image, run }: HelperContext,
   Entrypoint: readonly string[],
   mounts: readonly Mount[],
 ): object {
@@ -76,10 +76,7 @@ function bodyOf(
   };
 }
 
-async function runOnce(
-  { engine, cleanup, platform }: DeliveryContext,
-  body: object,
-): Promise<void> {
+async function runOnce({ engine, cleanup, platform }: HelperContext, body: object): Promise<void> {
   const query = { platform };
   const { Id: id } = await engine.request<{ Id: string }>("POST", "/containers/create", {
     query,

@@ -9,8 +9,8 @@ import type { Engine } from "../../docker/engine.ts";
 import { statusOf } from "../../docker/errors.ts";
 import { isAlive, LABEL_OWNER, LABEL_ROLE, LABEL_RUN } from "../../docker/labels.ts";
 import { DockerError } from "../../errors.ts";
-import type { DeliveryContext, StoreContent } from "../delivery/delivery.ts";
-import { createHelper } from "../delivery/helper.ts";
+import type { StoreContent } from "../delivery/delivery.ts";
+import { createHelper, type HelperContext } from "../delivery/helper.ts";
 import { GRACE_MS, revoked } from "../delivery/host-tree.ts";
 import { packEmptyFiles, packGeneration, packStore } from "../delivery/tar.ts";
 import {
@@ -40,7 +40,7 @@ const ATTEMPTS = 3;
 export async function openVolumeStore(context: StoreContext): Promise<Store> {
   const volumes = await ownVolumes(context);
   context.enter("open");
-  const delivery = deliveryContext(context);
+  const delivery = helperContext(context);
   // runs on the engine's own machine, whatever the image is made for
   const machine = { Os: "linux", Architecture: context.engine.version.arch };
   const gate = await gateFor(machine, undefined);
@@ -66,7 +66,7 @@ export async function seedVolumes(context: StoreContext, content: StoreContent):
   const { engine, container } = context;
   const { spec } = container.labels;
   const volumes = await ownVolumes(context);
-  const writer = await createWriter(context, deliveryContext(context), helperMounts(volumes));
+  const writer = await createWriter(context, helperContext(context), helperMounts(volumes));
   // the gate waits for the last folder: where its link is, all is
   const last = `${HELPER_ROOT}/${spec.folders.at(-1)?.key ?? ""}/${DATA}`;
   if ((await engine.headArchive(writer, last)) !== null) return false;
@@ -259,7 +259,7 @@ async function ownVolumes({ engine, container }: StoreContext): Promise<StoreVol
 
 async function createWriter(
   { engine, container }: StoreContext,
-  delivery: DeliveryContext,
+  delivery: HelperContext,
   mounts: Parameters<typeof createHelper>[1],
 ): Promise<string> {
   const name = `sealmount-${delivery.run}-writer`;
@@ -288,8 +288,8 @@ async function removeDead(engine: Engine, name: string): Promise<boolean> {
   return true;
 }
 
-function deliveryContext({ engine, env, cleanup, container }: StoreContext): DeliveryContext {
+function helperContext({ engine, cleanup, container }: StoreContext): HelperContext {
   const { image, platform } = container;
   const { run } = container.labels;
-  return { engine, env, cleanup, image, platform, run, files: [], mounts: [], reseed: false };
+  return { engine, cleanup, image, platform, run };
 }

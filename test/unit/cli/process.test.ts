@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { symlink } from "node:fs/promises";
+import { readdir, stat, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { watchArguments } from "../../support/argv-watch.ts";
@@ -164,5 +164,17 @@ describe("the process", () => {
     const ran = await sealmount(["exec", "--no-mask", "--", "env"], { ...world, env });
     expect(ran.code).toBe(0);
     expect(ran.stdout).not.toContain("SEALMOUNT_KEY");
+  });
+});
+
+describe("what Node has compiled", () => {
+  it("is kept in the user's own cache folder, and nothing depends on it", async () => {
+    await using own = await makeWorld();
+    const help = await sealmountOut(["--help"], own);
+    const folder = join(own.home, ".cache", "sealmount");
+    const kept = await readdir(join(folder, "compiled"), { recursive: true });
+    expect([(await stat(folder)).mode & 0o777, kept.length > 1]).toEqual([0o700, true]);
+    const env = { ...own.env, XDG_CACHE_HOME: "/dev/null" };
+    expect(await sealmountOut(["--help"], { ...own, env })).toBe(help);
   });
 });
