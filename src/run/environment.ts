@@ -2,17 +2,13 @@
  * The variables of a container: the `Env` of the create request, the one place where secrets become
  * strings, or records for the gate, which stay bytes.
  */
-import { isUtf8 } from "node:buffer";
-
 import { SealmountError } from "../errors.ts";
 import { Secret } from "../secret/secret.ts";
+import { textFault, variableFault } from "../vault/deliverable.ts";
 import { optionVariables } from "./plan.ts";
 import type { RunPlan } from "./plan.ts";
 import type { PlanOptions, RunEntry } from "./options.ts";
 import { secretOfPath } from "./variables.ts";
-
-/** MAX_ARG_STRLEN of Linux: the longest `NAME=value`, with the NUL at its end, in bytes. */
-const MAX_VARIABLE = 128 * 1024;
 
 /** What the file of hidden variables is called where secrets have names. */
 export const ENV_NAME = "the environment";
@@ -80,8 +76,7 @@ export function recordsOf(values: readonly Pick<RunEntry, "name" | "value">[]): 
  */
 export function variableText({ name, value }: RunEntry): string {
   return value.use((bytes) => {
-    checkedSize(name, bytes);
-    if (!isUtf8(bytes)) throw unfit(name, "it is not UTF-8 text");
+    refuseFault(name, textFault(bytes) ?? variableFault(name, bytes));
     return bytes.toString("utf8");
   });
 }
@@ -92,19 +87,15 @@ function isHidden({ sensitive }: RunEntry, { variables }: RunPlan): boolean {
 
 /** In bytes, with the NUL. */
 function sizeOf({ name, value }: Pick<RunEntry, "name" | "value">): number {
-  if (/^$|[=\0]/.test(name)) throw unfit(name, "the name holds an equals sign or NUL");
-  return value.use((bytes) => checkedSize(name, bytes));
-}
-
-function checkedSize(name: string, bytes: Buffer): number {
-  if (bytes.includes(0)) throw unfit(name, "it holds a NUL byte");
-  const size = Buffer.byteLength(name) + bytes.length + 2;
-  if (size <= MAX_VARIABLE) return size;
-  throw unfit(name, `Linux takes at most ${MAX_VARIABLE} bytes for a name and its value`);
-}
-
-function unfit(name: string, why: string): SealmountError {
-  return new SealmountError("VALUE_INVALID", `${name} can't be an environment variable: ${why}`, {
-    hint: `deliver it as a file: --file ${name}`,
+  if (/^$|[=\0]/.test(name)) refuseFault(name, "can't be the name of an environment variable");
+  return value.use((bytes) => {
+    refuseFault(name, variableFault(name, bytes));
+    return Buffer.byteLength(name) + bytes.length + 2;
   });
+}
+
+function refuseFault(name: string, fault: string | null): void {
+  if (fault === null) return;
+  const hint = `deliver it as a file: --file ${name}`;
+  throw new SealmountError("VALUE_INVALID", `${name} ${fault}`, { hint });
 }

@@ -25,10 +25,17 @@ export function checkVariables(values: readonly OpenedValue[]): void {
 
 function faultOf(name: string, bytes: Buffer): string | null {
   if (!isEnvName(name)) return "can't be the name of an environment variable";
+  return textFault(bytes) ?? variableFault(name, bytes);
+}
+
+/** Why the bytes are no text, in words that follow a name; null when they are. */
+export function textFault(bytes: Buffer): string | null {
+  return isUtf8(bytes) ? null : "is not UTF-8 text, as an environment variable has to be";
+}
+
+/** Why no variable of that name can carry the bytes, text or not; null when one can. */
+export function variableFault(name: string, bytes: Buffer): string | null {
   if (bytes.includes(0)) return "holds a NUL byte, which no environment variable can";
-  if (!isUtf8(bytes)) return "is not UTF-8 text, as an environment variable has to be";
-  if (Buffer.byteLength(name) + bytes.length + 2 > MAX_VARIABLE_BYTES) {
-    return `is larger than an environment variable may be (${MAX_VARIABLE_BYTES} bytes)`;
-  }
-  return null;
+  if (Buffer.byteLength(name) + bytes.length + 2 <= MAX_VARIABLE_BYTES) return null;
+  return `is larger than an environment variable may be (${MAX_VARIABLE_BYTES} bytes)`;
 }

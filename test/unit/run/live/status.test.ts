@@ -201,7 +201,7 @@ describe("the content of a refresh", () => {
 
   it("VALUE_INVALID for a hidden variable with a NUL", () => {
     const bad = all.map((one) => (one.name === "W" ? value("W", Buffer.from("a\0b")) : one));
-    expect(() => liveContent(HIDDEN, bad, key)).toThrow("W can't be an environment variable");
+    expect(() => liveContent(HIDDEN, bad, key)).toThrow("W holds a NUL byte");
   });
 });
 
