@@ -4,46 +4,46 @@
  *
  * SEALMOUNT_TEST_ENGINES names other engines than all four: `SEALMOUNT_TEST_ENGINES=trixie npm test`.
  */
-import { spawn } from "node:child_process";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { makeBaseImages, startEngine, VARIANTS } from "../test/engine/engine.ts";
-import { parseJson } from "../test/support/json.ts";
+import { leftOut, ON_ONE, ON_TWO } from "../test/engine/files.ts";
 import { build } from "./build.ts";
-
-const ROOT = join(import.meta.dirname, "..");
-
-interface Outcome {
-  readonly name: string;
-  readonly passed: number;
-  readonly failed: number;
-  readonly seconds: number;
-  /** Why it did not run at all. */
-  readonly skipped?: string;
-  /** Tests of things that this engine does not know, by their whole names. */
-  readonly left?: readonly string[];
-}
+import { check, type Outcome, program, secondsSince, suite } from "./suite.ts";
 
 /** An engine that is still moving: it may fail to start without a fault of ours. */
 const MAY_BE_MISSING = /^forky/;
 
+/**
+ * Engines that are tested at a time: a suite waits for its engine half of the time, so two of them keep
+ * two cores busy. More would only wait for each other.
+ */
+const AT_A_TIME = 2;
+
 async function main(): Promise<number> {
+  const started = Date.now();
   const folder = await mkdtemp(join(tmpdir(), "sealmount-test-"));
   const outcomes: Outcome[] = [];
+  const variants = variantsToTest();
   try {
-    outcomes.push(await check("types", () => program("tsc", ["--noEmit"])));
-    outcomes.push(await check("lint", () => program("oxlint", ["--type-aware"])));
-    outcomes.push(await check("format", () => program("prettier", ["--check", "."])));
-    outcomes.push(await check("build", async () => build().then(() => 0)));
-    outcomes.push(await suite("unit", ["--project", "unit"], {}, folder));
-    for (const variant of variantsToTest()) outcomes.push(await endToEnd(variant, folder));
+    // the engines start beside the checks: no test with a time limit runs yet
+    const [engines, ...checks] = await Promise.all([
+      startEngines(variants),
+      check("types", () => program({ name: "tsc", args: ["--noEmit"] }, "types")),
+      check("lint", () => program({ name: "oxlint", args: ["--type-aware"] }, "lint")),
+      check("format", () => program({ name: "prettier", args: ["--check", "."] }, "format")),
+    ]);
+    outcomes.push(...checks, await check("build", async () => build().then(() => 0)));
+    outcomes.push(await suite("unit", { args: ["--project", "unit"] }, folder));
+    outcomes.push(...(await endToEnd(variants, engines, folder)));
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
-  return report(outcomes);
+  return report(outcomes, variants, secondsSince(started));
 }
 
+/** Oldest first. */
 function variantsToTest(): readonly string[] {
   const asked = process.env["SEALMOUNT_TEST_ENGINES"]
     ?.split(/[\s,]+/)
@@ -51,103 +51,89 @@ function variantsToTest(): readonly string[] {
   return asked === undefined || asked.length === 0 ? VARIANTS : asked;
 }
 
-/** The suite `e2e` on one engine. */
-async function endToEnd(variant: string, folder: string): Promise<Outcome> {
-  const name = `e2e on ${variant}`;
-  try {
-    await makeBaseImages(await startEngine(variant));
-  } catch (error) {
-    const skipped = error instanceof Error ? error.message : String(error);
-    const failed = MAY_BE_MISSING.test(variant) ? 0 : 1;
-    return { name, passed: 0, failed, seconds: 0, skipped };
+/** Starts engines and makes their images; returns, by engine, why one could not be had. */
+async function startEngines(variants: readonly string[]): Promise<ReadonlyMap<string, string>> {
+  const missing = new Map<string, string>();
+  for (const variant of variants) {
+    try {
+      await makeBaseImages(await startEngine(variant));
+    } catch (error) {
+      missing.set(variant, error instanceof Error ? error.message : String(error));
+    }
   }
-  return suite(name, ["--project", "e2e"], { SEALMOUNT_TEST_ENGINE: variant }, folder);
+  return missing;
 }
 
-/** One vitest run; its tests count one by one. */
-async function suite(
-  name: string,
-  args: readonly string[],
-  env: Readonly<Record<string, string>>,
+/** The suite `e2e` on every engine, several at a time. */
+async function endToEnd(
+  variants: readonly string[],
+  missing: ReadonlyMap<string, string>,
   folder: string,
-): Promise<Outcome> {
-  const file = join(folder, "report.json");
-  const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${file}`];
-  const started = Date.now();
-  await rm(file, { force: true });
-  const code = await titled(name, () => program("vitest", ["run", ...args, ...reporters], env));
-  const text = await readFile(file, "utf8").catch(() => "{}");
-  const {
-    numPassedTests: passed = 0,
-    numFailedTests = 0,
-    testResults = [],
-  } = parseJson<Report>(text);
-  // a file that can't be loaded, or a set-up that fails, has no test that failed
-  const failed = code === 0 ? 0 : Math.max(numFailedTests, 1);
-  const left = testResults
-    .flatMap(({ assertionResults }) => assertionResults)
-    .flatMap(({ status, fullName }) => (status === "skipped" ? [fullName] : []));
-  return { name, passed, failed, seconds: secondsSince(started), left };
+): Promise<readonly Outcome[]> {
+  const waiting = [...variants];
+  const outcomes = new Map<string, Outcome>();
+  const lane = async (): Promise<void> => {
+    for (let variant = waiting.shift(); variant !== undefined; variant = waiting.shift()) {
+      const reason = missing.get(variant);
+      const outcome =
+        reason === undefined
+          ? await suite(titleOf(variant), callOf(variant, variants), folder)
+          : notRun(variant, reason);
+      outcomes.set(variant, outcome);
+    }
+  };
+  await Promise.all(Array.from({ length: AT_A_TIME }, lane));
+  return variants.flatMap((variant) => outcomes.get(variant) ?? []);
 }
 
-/** What is used of vitest's report. */
-interface Report {
-  readonly numPassedTests?: number;
-  readonly numFailedTests?: number;
-  readonly testResults?: readonly {
-    readonly assertionResults: readonly { readonly status: string; readonly fullName: string }[];
-  }[];
+function titleOf(variant: string): string {
+  return `e2e on ${variant}`;
 }
 
-/** One program that passes or fails as a whole. */
-async function check(name: string, run: () => Promise<number | null>): Promise<Outcome> {
-  const started = Date.now();
-  const code = await titled(name, run).catch((error: Error) => {
-    process.stderr.write(`${error.message}\n`);
-    return 1;
-  });
-  const passed = code === 0 ? 1 : 0;
-  return { name, passed, failed: 1 - passed, seconds: secondsSince(started) };
+function callOf(variant: string, variants: readonly string[]): Parameters<typeof suite>[1] {
+  const exclude = leftOut(variant, variants).map((file) => `--exclude=${file}`);
+  return {
+    args: ["--project", "e2e", ...exclude],
+    env: { SEALMOUNT_TEST_ENGINE: variant },
+  };
 }
 
-async function titled<T>(name: string, run: () => Promise<T>): Promise<T> {
-  process.stdout.write(`\n== ${name}\n`);
-  return run();
+function notRun(variant: string, skipped: string): Outcome {
+  const failed = MAY_BE_MISSING.test(variant) ? 0 : 1;
+  return { name: titleOf(variant), passed: 0, failed, seconds: 0, skipped };
 }
 
-async function program(
-  name: string,
-  args: readonly string[],
-  env: Readonly<Record<string, string>> = {},
-): Promise<number | null> {
-  const child = spawn(join(ROOT, "node_modules", ".bin", name), args, {
-    cwd: ROOT,
-    env: { ...process.env, ...env },
-    stdio: ["ignore", "inherit", "inherit"],
-  });
-  return new Promise((resolve, reject) => {
-    child.on("error", reject).on("close", resolve);
-  });
-}
-
-function report(outcomes: readonly Outcome[]): number {
-  const total = (key: "passed" | "failed" | "seconds"): number =>
+function report(
+  outcomes: readonly Outcome[],
+  variants: readonly string[],
+  seconds: number,
+): number {
+  const total = (key: "passed" | "failed"): number =>
     outcomes.reduce((sum, outcome) => sum + outcome[key], 0);
-  const lines = outcomes.flatMap(({ name, passed, failed, seconds, skipped, left = [] }) =>
+  const lines = outcomes.flatMap(({ name, passed, failed, seconds: took, skipped, left = [] }) =>
     skipped === undefined
       ? [
-          `${name.padEnd(24)}${passed} passed, ${failed} failed, ${seconds} s`,
+          `${name.padEnd(24)}${passed} passed, ${failed} failed, ${took} s`,
           ...left.map((title) => `    not run: ${title}`),
         ]
       : [`${name.padEnd(24)}!!! NOT RUN, THE ENGINE DID NOT START: ${skipped} !!!`],
   );
-  process.stdout.write(`\n== summary (${total("seconds")} s)\n${lines.join("\n")}\n\n`);
-  process.stdout.write(`${total("passed")} passed, ${total("failed")} failed\n`);
+  process.stdout.write(`\n== summary (${seconds} s)\n${lines.join("\n")}\n`);
+  if (variants.length > 1) process.stdout.write(`${placesOf(variants)}\n`);
+  process.stdout.write(`\n${total("passed")} passed, ${total("failed")} failed\n`);
   return total("failed") === 0 ? 0 : 1;
 }
 
-function secondsSince(started: number): number {
-  return Math.round((Date.now() - started) / 1000);
+/** Which files did not run on every engine, and why. */
+function placesOf(variants: readonly string[]): string {
+  return Object.entries({ ...ON_TWO, ...ON_ONE })
+    .map(([file, why]) => {
+      const where = variants.filter(
+        (variant) => !leftOut(variant, variants).includes(`test/e2e/${file}`),
+      );
+      return `    only on ${where.join(" and ")}: ${file} (${why})`;
+    })
+    .join("\n");
 }
 
 process.exitCode = await main();

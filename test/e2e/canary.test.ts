@@ -2,7 +2,8 @@
  * The canary test with an engine: build, run and verify, good and bad, while everything is watched
  * where a secret could turn up. `test/unit/canary` is the part without an engine.
  */
-import { readdir } from "node:fs/promises";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { badCases, CONTAINER, goodCases, IMAGE, needsEngine } from "../canary/cases.ts";
 import { playAll } from "../canary/play.ts";
@@ -14,17 +15,10 @@ import { sealmountOut } from "../support/cli.ts";
 import { findOnDisk } from "../support/disk.ts";
 
 const stage = await makeStage();
-const env = { DOCKER_HOST: engineHost() };
+/** The place of files in memory for this test alone: others run beside it. */
+const memory = await mkdtemp("/dev/shm/smtest-canary-");
+const env = { DOCKER_HOST: engineHost(), XDG_RUNTIME_DIR: memory };
 let watch: ArgvWatch;
-/** What other runs have in memory at the time. */
-let others: ReadonlySet<string>;
-
-/** Files and folders in memory that sealmount or its tests make. */
-async function memoryFiles(): Promise<string[]> {
-  const names = await readdir("/dev/shm", { recursive: true });
-  const folder = `sealmount-${process.getuid?.()}`;
-  return names.filter((name) => name.startsWith("smtest-") || name.startsWith(`${folder}/`));
-}
 
 /** A command of the app that succeeds. */
 async function app(args: readonly string[]): Promise<void> {
@@ -33,7 +27,6 @@ async function app(args: readonly string[]): Promise<void> {
 }
 
 beforeAll(async () => {
-  others = new Set(await memoryFiles());
   await app(["build", "-t", IMAGE, "."]);
   const { common, variable, file, build, pull } = CANARIES;
   watch = await watchArguments([common, variable, file, build, pull, stage.key]);
@@ -42,6 +35,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await dockerCli(["rmi", "-f", IMAGE]);
   await stage[Symbol.asyncDispose]();
+  await rm(memory, { recursive: true });
 });
 
 describe("IX20: no output holds a canary", () => {
@@ -64,7 +58,9 @@ describe("elsewhere", () => {
   it("nothing is left behind: no container, volume or tmpfs file", async () => {
     const label = ["--filter", "label=sealmount.run"];
     expect(await dockerOut(["ps", "-aq", ...label, "--filter", `ancestor=${IMAGE}`])).toBe("");
-    expect((await memoryFiles()).filter((name) => !others.has(name))).toEqual([]);
+    // there were files in it: an app with one has just run
+    expect(await readdir(memory)).toEqual(["sealmount"]);
+    expect(await readdir(join(memory, "sealmount"))).toEqual([]);
   });
 
   it("IT13, RI18: build and file secrets are in no inspect, history or log, nor on disk", async () => {

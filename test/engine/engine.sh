@@ -225,7 +225,8 @@ number() {
     return
   fi
   for n in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do
-    if ! grep -qxF $n "$RUN"/*.net 2>/dev/null && [ ! -e "/sys/class/net/smeng$n" ]; then
+    # made here: scripts with other cache folders, and so other locks, may look for one too
+    if ! grep -qxF $n "$RUN"/*.net 2>/dev/null && ip link add name "smeng$n" type bridge 2>/dev/null; then
       printf '%s' $n | tee "$RUN/$id.net"
       return
     fi
