@@ -22,6 +22,8 @@ export default defineConfig({
           fileParallelism: false,
           testTimeout: 120_000,
           hookTimeout: 300_000,
+          // of expect.poll: what is waited for comes in a moment, on a busy machine in several
+          expect: { poll: { timeout: 20_000 } },
         },
       },
     ],

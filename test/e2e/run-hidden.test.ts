@@ -185,9 +185,9 @@ describe.each(KINDS)("run --env-hidden by %s", (kind) => {
     const ran = await hidden(kind, {
       entries: [secret("A", "purr")],
       container: { detach: true },
-      command: ["sh", "-c", 'trap "exit 7" TERM; while :; do sleep 0.1; done'],
+      command: ["sh", "-c", 'trap "exit 7" TERM; echo ready; while :; do sleep 0.1; done'],
     });
-    await sleep(500);
+    await expect.poll(async () => dockerOut(["logs", ran.containerId])).toBe("ready");
     await dockerOut(["stop", "-t", "5", ran.containerId]);
     const state = await dockerOut(["inspect", "-f", "{{.State.ExitCode}}", ran.containerId]);
     await remove(ran.containerId);
@@ -328,13 +328,14 @@ describe.each(KINDS)("run --env-hidden by %s", (kind) => {
       command: ["sh", "-c", "echo started; sleep 60"],
     });
     await dockerCli(["restart", "-t", "0", ran.containerId]);
-    await sleep(300);
-    const logs = await dockerCli(["logs", ran.containerId]);
-    const running = await dockerOut(["inspect", "-f", "{{.State.Running}}", ran.containerId]);
-    await remove(ran.containerId);
+    const seen = async (): Promise<unknown> => [
+      await dockerOut(["inspect", "-f", "{{.State.Running}}", ran.containerId]),
+      (await dockerCli(["logs", ran.containerId])).stdout,
+    ];
     // bound files stay as long as the container; a volume is empty, and the gate says so
     const again = kind === "bind" ? ["true", "started\nstarted\n"] : ["false", "started\n"];
-    expect([running, logs.stdout]).toEqual(again);
+    await expect.poll(seen).toEqual(again);
+    await remove(ran.containerId);
   });
 });
 
