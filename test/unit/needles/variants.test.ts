@@ -85,7 +85,8 @@ describe("multi-line values", () => {
 
   it("has each line of a private key, and no boundary", () => {
     const lines = textsOf(privateKey, "line");
-    for (const line of body.filter((text) => text.length >= 16)) expect(lines).toContain(line);
+    // the last one is short: one in forty is without a digit, and so may be a word
+    expect(lines).toEqual(expect.arrayContaining(body.slice(0, -1)));
     expect(lines.some((line) => line.includes("-----"))).toBe(false);
   });
 
