@@ -70,7 +70,9 @@ async function endToEnd(
   missing: ReadonlyMap<string, string>,
   folder: string,
 ): Promise<readonly Outcome[]> {
-  const waiting = [...variants];
+  // those with most to do first: the last two then end at about the same time
+  const spared = (variant: string): number => leftOut(variant, variants).length;
+  const waiting = variants.toSorted((one, other) => spared(one) - spared(other));
   const outcomes = new Map<string, Outcome>();
   const lane = async (): Promise<void> => {
     for (let variant = waiting.shift(); variant !== undefined; variant = waiting.shift()) {
