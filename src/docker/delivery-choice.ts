@@ -32,15 +32,26 @@ export function chooseDelivery(facts: DeliveryFacts): DeliveryChoice {
   return { kind: "bind", why: "the engine is on this machine and can read a private tmpfs folder" };
 }
 
-/** Tells from `GET /info` whether the engine shifts user ids. */
-export function shiftsUsers(securityOptions: readonly string[] | null | undefined): boolean {
-  return (securityOptions ?? []).some((option) => /\bname=(userns|rootless)\b/.test(option));
+/** Why files of this machine have no owner inside. */
+export const SHIFTED = "the engine shifts user ids (rootless or userns-remap)";
+
+/**
+ * Tells from `GET /info` whether the user ids in a container are others outside.
+ *
+ * @param userns - the container's own mode: with `host` it is left out of `userns-remap`
+ */
+export function shiftsUsers(
+  securityOptions: readonly string[] | null | undefined,
+  userns = "",
+): boolean {
+  const pattern = userns === "host" ? /\bname=rootless\b/ : /\bname=(userns|rootless)\b/;
+  return (securityOptions ?? []).some((option) => pattern.test(option));
 }
 
 /** Why `bind` can't be used, or null. */
 function obstacleOf(facts: DeliveryFacts): string | null {
   if (!facts.local) return "the engine may be on another machine";
-  if (facts.shiftsUsers) return "the engine shifts user ids (rootless or userns-remap)";
+  if (facts.shiftsUsers) return SHIFTED;
   if (facts.root === null) return "there is no private tmpfs folder on this machine";
   if (!facts.mayChown) return "only root may give files to another owner";
   return null;

@@ -11,7 +11,7 @@ import type {
   StoreContent,
 } from "./delivery/delivery.ts";
 import { LazyHelper } from "./delivery/helper.ts";
-import { refuseVolume } from "./delivery/life.ts";
+import { type PlannedDelivery, refuseVolume } from "./delivery/life.ts";
 import { mountsParts, prepareVolume } from "./delivery/volume.ts";
 import { DEFAULT_FOLDER } from "./file-target.ts";
 import { createWithBoundGate, gateForRun, type GatedRun, prepareWithGate } from "./gate/hide.ts";
@@ -45,7 +45,7 @@ export async function createWithFiles(prepared: Prepared, make: Make): Promise<C
   }
   const helper = helperAhead(prepared);
   try {
-    const choice = await choose(prepared);
+    const choice = await choose(prepared, plan.delivery.kind);
     if (choice.kind === "volume") await helper.close();
     return await onRoad(prepared, make, { choice, helper });
   } finally {
@@ -108,7 +108,7 @@ async function byBind(road: Road, engineId: string): Promise<CreatedWithFiles> {
       hint: "use --delivery volume",
     });
   }
-  return onRoad(prepared, make, { choice: { kind: "volume", engineId: "" }, helper });
+  return onRoad(prepared, make, { choice: await choose(prepared, "volume"), helper });
 }
 
 /** The helper for a bind to an unknown image is made while the engine is still asked what it is. */
@@ -122,13 +122,15 @@ function helperAhead({ options, plan, cleanup, run, image, memory }: Prepared): 
   return helper;
 }
 
-async function choose({ options, plan }: Prepared): Promise<Choice> {
+async function choose(
+  { options, plan, body }: Prepared,
+  kind: PlannedDelivery["kind"],
+): Promise<Choice> {
   const { engine, env } = options;
-  const { kind } = plan.delivery;
   if (kind === "none") throw new Error("nothing is delivered");
   const owners = plan.files.map(({ owner }) => owner);
   if (plan.variables === "hidden") owners.push(IMAGE_USER);
-  return chooseFor({ engine, env, asked: kind, owners });
+  return chooseFor({ engine, env, asked: kind, owners, userns: body.HostConfig.UsernsMode });
 }
 
 async function fillAndCreate(

@@ -1,8 +1,10 @@
 /** Collects the facts that decide between the deliveries. */
-import { chooseDelivery, shiftsUsers } from "../../docker/delivery-choice.ts";
+import { chooseDelivery, SHIFTED, shiftsUsers } from "../../docker/delivery-choice.ts";
 import type { DeliveryKind } from "../../docker/delivery-choice.ts";
 import type { Engine } from "../../docker/engine.ts";
 import { findTmpfsRoot } from "../../docker/host-tmpfs.ts";
+import type { EngineInfo } from "../../docker/types.ts";
+import { DockerError } from "../../errors.ts";
 import type { Env } from "../options.ts";
 import { numericOwner } from "../owner.ts";
 
@@ -13,29 +15,62 @@ export interface Choice {
   readonly engineId: string;
 }
 
-/**
- * @param o.asked - `bind` and `volume` are taken as they are
- * @param o.owners - as asked for, of all files
- */
-export async function chooseFor(o: {
+/** What decides. */
+export interface ChoiceFacts {
   readonly engine: Engine;
   readonly env: Env;
+  /** `bind` and `volume` are taken as they are, or refused. */
   readonly asked: "auto" | DeliveryKind;
+  /** As asked for, of all files. */
   readonly owners: readonly string[];
-}): Promise<Choice> {
-  const { engine, env, asked, owners } = o;
-  const { local } = engine.endpoint;
-  // a remote engine is settled without a question
-  if (asked === "volume" || (asked === "auto" && !local)) return { kind: "volume", engineId: "" };
-  const [info, root] = await Promise.all([engine.info(), findTmpfsRoot(env)]);
-  if (asked === "bind") return { kind: "bind", engineId: info.ID };
-  const { kind } = chooseDelivery({
-    local,
-    shiftsUsers: shiftsUsers(info.SecurityOptions),
-    root,
-    mayChown: owners.every(mayGive),
+  /** The container's `UsernsMode`. */
+  readonly userns: string | undefined;
+}
+
+/** @throws {@link DockerError} DELIVERY_FAILED where the files would belong to others inside */
+export async function chooseFor(facts: ChoiceFacts): Promise<Choice> {
+  const { engine, asked, userns } = facts;
+  const isVolume = asked === "volume" || (asked === "auto" && !engine.endpoint.local);
+  // settled without a question, but for containers that may see other ids than an upload has
+  if (isVolume && userns !== "host") return { kind: "volume", engineId: "" };
+  const info = engine.info();
+  const kind = isVolume ? "volume" : await chooseBetween(facts, info);
+  const { ID, SecurityOptions } = await info;
+  if (kind === "volume") refuseOtherUsers(SecurityOptions, userns);
+  return { kind, engineId: ID };
+}
+
+async function chooseBetween(
+  facts: ChoiceFacts,
+  asking: Promise<EngineInfo>,
+): Promise<DeliveryKind> {
+  const { engine, env, asked, owners, userns } = facts;
+  const [info, root] = await Promise.all([asking, findTmpfsRoot(env)]);
+  const shifts = shiftsUsers(info.SecurityOptions, userns);
+  if (asked !== "bind") {
+    const mayChown = owners.every(mayGive);
+    return chooseDelivery({ local: engine.endpoint.local, shiftsUsers: shifts, root, mayChown })
+      .kind;
+  }
+  if (!shifts) return "bind";
+  throw new DockerError("DELIVERY_FAILED", `--delivery bind: ${SHIFTED}`, {
+    hint: "use --delivery volume: the program could not read files that are bound",
   });
-  return { kind, engineId: info.ID };
+}
+
+/** An upload has the ids of `userns-remap`, whatever mode its container has (measured). */
+function refuseOtherUsers(
+  options: EngineInfo["SecurityOptions"],
+  userns: string | undefined,
+): void {
+  if (shiftsUsers(options, userns) === shiftsUsers(options)) return;
+  throw new DockerError(
+    "DELIVERY_FAILED",
+    "--userns host: in a volume, this engine gives files to other users",
+    {
+      hint: "leave out --userns host, or use --delivery bind on the engine's own machine",
+    },
+  );
 }
 
 /** Root may give a file to anybody; others only to themselves, and only if that needs no table. */

@@ -36,12 +36,14 @@ describe("chooseDelivery", () => {
   });
 
   it.each([
-    [["name=seccomp,profile=builtin", "name=userns"], true],
-    [["name=rootless", "name=cgroupns"], true],
-    [["name=seccomp,profile=default", "name=cgroupns"], false],
-    [null, false],
-  ])("%o shifts users: %s", (options, shifts) => {
-    expect(shiftsUsers(options)).toBe(shifts);
+    [["name=seccomp,profile=builtin", "name=userns"], "", true],
+    [["name=seccomp,profile=builtin", "name=userns"], "host", false],
+    [["name=rootless", "name=cgroupns"], "", true],
+    [["name=rootless", "name=cgroupns"], "host", true],
+    [["name=seccomp,profile=default", "name=cgroupns"], "", false],
+    [null, "", false],
+  ])("%o with --userns %j shifts users: %s", (options, userns, shifts) => {
+    expect(shiftsUsers(options, userns)).toBe(shifts);
   });
 });
 
