@@ -20,7 +20,7 @@
 #
 # Environment: SEALMOUNT_ENGINE_SUITE    default of --suite
 #              SEALMOUNT_ENGINE_STORE    "containerd": containerd's image store (trixie and later)
-#              SEALMOUNT_ENGINE_APART    "1": an engine with mounts of its own, as on another machine
+#              SEALMOUNT_ENGINE_KIND     "apart" or "userns": see kinds.sh
 #              SEALMOUNT_ENGINE_CACHE    packages and data (~/.cache/sealmount-engine)
 #              SEALMOUNT_ENGINE_RUN      sockets, pid files, logs (/run/sealmount-engine)
 #              SEALMOUNT_ENGINE_TOOLS    suite of the client, buildx and compose
@@ -45,6 +45,7 @@ usage() {
   exit 64
 }
 . "$here/debian.sh"
+. "$here/kinds.sh"
 
 command=${1:-}
 [ $# -eq 0 ] || shift
@@ -71,8 +72,9 @@ case $suite in
 esac
 tools=${SEALMOUNT_ENGINE_TOOLS:-$tools}
 store=${SEALMOUNT_ENGINE_STORE:-}
-apart=${SEALMOUNT_ENGINE_APART:+-apart}
-id=$suite${store:+-$store}$apart # one daemon and one data folder per suite, image store and kind
+kind=${SEALMOUNT_ENGINE_KIND:-}
+case $kind in '' | apart | userns) ;; *) usage "unknown kind of engine" ;; esac
+id=$suite${store:+-$store}${kind:+-$kind} # one daemon and one data folder per suite, image store and kind
 socket=$RUN/$id.sock
 
 # ------------------------------------------------------------------ does an engine answer?
@@ -252,16 +254,13 @@ forward() { # -C | -I | -D, NUMBER: the rule for our own addresses
 make_path() {
   rm -rf "$RUN/$id.bin"
   mkdir "$RUN/$id.bin"
-  ln -s "$CACHE/engine-$suite"/bin/* "$RUN/$id.bin/"
-  ln -sf "$CACHE/host-$(host_codename)/usr/sbin/runc" "$RUN/$id.bin/runc"
-  ln -sf "$CACHE/host-$(host_codename)/usr/bin/tini-static" "$RUN/$id.bin/docker-init"
-}
-# The daemon's own view: files in this machine's memory are not to be found there, as on another machine.
-own_mounts() { # COMMAND...
-  # shellcheck disable=SC2016 # for the inner shell
-  [ -z "$apart" ] || set -- unshare --mount --propagation private \
-    sh -c 'mount -t tmpfs tmpfs /dev/shm && exec "$@"' sh "$@"
-  setsid -f "$@"
+  local name cache
+  cache=$(seen_cache)
+  for name in "$CACHE/engine-$suite"/bin/*; do
+    ln -s "$cache/engine-$suite/bin/${name##*/}" "$RUN/$id.bin/"
+  done
+  ln -sf "$cache/host-$(host_codename)/usr/sbin/runc" "$RUN/$id.bin/runc"
+  ln -sf "$cache/host-$(host_codename)/usr/bin/tini-static" "$RUN/$id.bin/docker-init"
 }
 # A lock of whoever calls this script must not live on in the daemon.
 close_inherited() {
@@ -272,13 +271,14 @@ close_inherited() {
   done
 }
 start() {
-  local n i
+  local n i options
   works command -v ip || die "the command ip is missing (Debian: iproute2)"
   mkdir -p "$RUN" "$CACHE/data-$id"
   chmod 711 "$RUN"
   n=$(number)
   make_bridge "$n"
   make_path
+  mapfile -t options < <(kind_options)
   printf '{"features":{%s},"registry-mirrors":[%s]}\n' "${store:+\"containerd-snapshotter\":true}" \
     "${SEALMOUNT_ENGINE_MIRROR:+\"$SEALMOUNT_ENGINE_MIRROR\"}" >"$RUN/$id.json"
   rm -f "$socket" "$RUN/$id.pid"
@@ -286,12 +286,12 @@ start() {
     close_inherited
     cd / # git and others of the daemon fail in a folder that is gone
     PATH=$RUN/$id.bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
-      own_mounts dockerd --config-file "$RUN/$id.json" --host "unix://$socket" --group "$(id -gn)" \
-      --pidfile "$RUN/$id.pid" --data-root "$CACHE/data-$id" --exec-root "$RUN/$id.exec" \
+      with_view dockerd --config-file "$RUN/$id.json" --host "unix://$socket" --group "$(id -gn)" \
+      --pidfile "$RUN/$id.pid" --data-root "$(seen_cache)/data-$id" --exec-root "$RUN/$id.exec" \
       --containerd-namespace "sealmount-$id" --containerd-plugins-namespace "sealmount-$id-plugins" \
       --bridge "smeng$n" --default-address-pool "base=172.31.$((n * 16 + 8)).0/21,size=26" \
       --iptables=false --ip6tables=false --ip-masq=false --ip-forward=false \
-      --log-level warn >"$RUN/$id.log" 2>&1 </dev/null
+      --log-level warn "${options[@]}" >"$RUN/$id.log" 2>&1 </dev/null
   )
   for ((i = 0; i < 300; i++)); do
     ! ping_socket "$socket" || return 0
@@ -310,7 +310,9 @@ stop() {
     ! { works command -v iptables && forward -C "$n"; } || forward -D "$n" || true
     ip link del "smeng$n" 2>/dev/null || true
   fi
-  rm -rf "$RUN/$id".{sock,pid,exec,bin,json,net}
+  # with --userns-remap there is one more exec root, named by the first ids
+  rm -rf "$RUN/$id".{sock,pid,exec,bin,json,net,etc} "$RUN/$id".exec.[0-9]*
+  [ ! -d "$RUN/$id.cache" ] || rmdir "$RUN/$id.cache" # its mount was the daemon's alone
   [ "$purge" = 0 ] || rm -rf "$CACHE/data-$id"
 }
 stop_daemon() { # PID: containers first, else the daemon waits for each of them

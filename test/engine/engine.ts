@@ -33,8 +33,8 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
  * Finds or starts the engine of a variant: a Debian suite, `-containerd` after it for containerd's
- * image store, `-apart` after that for mounts of its own, or `found` for whatever engine the machine
- * has (and a private one if it has none).
+ * image store, a kind of `kinds.sh` after that (`-apart`, `-userns`), or `found` for whatever engine
+ * the machine has (and a private one if it has none).
  *
  * @throws Error with the script's last words when the engine can't be had
  */
@@ -59,10 +59,14 @@ export async function restartEngine({ variant }: TestEngine): Promise<void> {
   await runScript("engine.sh", ["restart", "--suite", suite], env);
 }
 
-/** Stops an engine of our own. */
-export async function stopEngine({ variant }: TestEngine): Promise<void> {
+/** Stops an engine of our own; `purge` throws its images and its other data away as well. */
+export async function stopEngine(
+  { variant }: TestEngine,
+  { purge = false }: { readonly purge?: boolean } = {},
+): Promise<void> {
   const { suite, env } = settingsOf(variant);
-  await runScript("engine.sh", ["down", "--suite", suite], env);
+  const args = ["down", "--suite", suite, ...(purge ? ["--purge"] : [])];
+  await runScript("engine.sh", args, env);
 }
 
 function settingsOf(variant: string): { readonly suite: string; readonly env: Environment } {
@@ -71,7 +75,7 @@ function settingsOf(variant: string): { readonly suite: string; readonly env: En
     suite,
     env: {
       SEALMOUNT_ENGINE_STORE: kinds.includes("containerd") ? "containerd" : "",
-      SEALMOUNT_ENGINE_APART: kinds.includes("apart") ? "1" : "",
+      SEALMOUNT_ENGINE_KIND: kinds.find((kind) => kind !== "containerd") ?? "",
     },
   };
 }
