@@ -6,17 +6,20 @@ import { testEngine } from "../engine/current.ts";
 import { docker, makeBaseImages, startEngine, stopEngine } from "../engine/engine.ts";
 import type { TestEngine } from "../engine/engine.ts";
 
-export const KINDS = ["userns"] as const;
+export const KINDS = ["userns", "rootless"] as const;
 
 interface Kind {
   /** Who root and user 1000 of a container are outside: see kinds.sh. */
   readonly outside: readonly [root: number, user: number];
   /** `doctor`'s words for it. */
   readonly told: string;
+  /** Where files are: who isn't root in the whole machine may not mount tmpfs without swap. */
+  readonly memory: "tmpfs" | "ramfs";
 }
 
 const ABOUT: Readonly<Record<(typeof KINDS)[number], Kind>> = {
-  userns: { outside: [1_100_000, 1_101_000], told: "shifted (userns-remap)" },
+  userns: { outside: [1_100_000, 1_101_000], told: "shifted (userns-remap)", memory: "tmpfs" },
+  rootless: { outside: [54_321, 1_100_999], told: "rootless", memory: "ramfs" },
 };
 
 /** A started engine, and a connection to it. */

@@ -20,7 +20,7 @@
 #
 # Environment: SEALMOUNT_ENGINE_SUITE    default of --suite
 #              SEALMOUNT_ENGINE_STORE    "containerd": containerd's image store (trixie and later)
-#              SEALMOUNT_ENGINE_KIND     "apart" or "userns": see kinds.sh
+#              SEALMOUNT_ENGINE_KIND     "apart", "userns" or "rootless": see kinds.sh
 #              SEALMOUNT_ENGINE_CACHE    packages and data (~/.cache/sealmount-engine)
 #              SEALMOUNT_ENGINE_RUN      sockets, pid files, logs (/run/sealmount-engine)
 #              SEALMOUNT_ENGINE_TOOLS    suite of the client, buildx and compose
@@ -73,9 +73,10 @@ esac
 tools=${SEALMOUNT_ENGINE_TOOLS:-$tools}
 store=${SEALMOUNT_ENGINE_STORE:-}
 kind=${SEALMOUNT_ENGINE_KIND:-}
-case $kind in '' | apart | userns) ;; *) usage "unknown kind of engine" ;; esac
+case $kind in '' | apart | userns | rootless) ;; *) usage "unknown kind of engine" ;; esac
 id=$suite${store:+-$store}${kind:+-$kind} # one daemon and one data folder per suite, image store and kind
-socket=$RUN/$id.sock
+place=$(daemon_place)
+socket=$place.sock
 
 # ------------------------------------------------------------------ does an engine answer?
 
@@ -123,7 +124,7 @@ print_env() {
   if [ -n "${2:-}" ]; then
     echo "SEALMOUNT_ENGINE=$2"
     echo "SEALMOUNT_ENGINE_DATA=$CACHE/data-$2"
-    echo "SEALMOUNT_ENGINE_EXEC=$RUN/$2.exec"
+    echo "SEALMOUNT_ENGINE_EXEC=$place.exec"
   fi
   if [ -e "$CACHE/tools-$tools/.ok" ]; then
     echo "SEALMOUNT_ENGINE_BIN=$CACHE/tools-$tools/bin"         # docker: for PATH
@@ -161,6 +162,17 @@ get_host() {
   works "$to.new/usr/sbin/runc" --version || die "runc does not run (libseccomp2 missing?)"
   finish "$to"
 }
+# a user's own engine has to be given its range of ids by programs of root
+get_rootless() {
+  local to=$CACHE/rootless-$(host_codename)
+  rm -rf "$to.new"
+  apt_update "$(host_codename)"
+  unpack "$(host_codename)" "$to.new" rootlesskit uidmap slirp4netns libslirp0
+  works "$to.new/usr/bin/rootlesskit" --version || die "rootlesskit does not run"
+  works env LD_LIBRARY_PATH="$(echo "$to.new"/usr/lib/*-linux-gnu)" "$to.new/usr/bin/slirp4netns" --version ||
+    die "slirp4netns does not run (libglib2.0-0 missing?)"
+  finish "$to"
+}
 get_tools() {
   local to=$CACHE/tools-$tools plugin
   rm -rf "$to.new"
@@ -195,6 +207,7 @@ install_all() {
   ! wanted "engine-$suite" || { suites+=("$suite") jobs+=(get_engine); }
   ! wanted "tools-$tools" || { suites+=("$tools") jobs+=(get_tools); }
   ! wanted "host-$(host_codename)" || jobs+=(get_host)
+  [ "$kind" != rootless ] || ! wanted "rootless-$(host_codename)" || jobs+=(get_rootless)
   [ ${#jobs[@]} -gt 0 ] || return 0
   { works command -v apt-get && works command -v dpkg; } ||
     die "no engine answers and this is no Debian: start Docker, or set DOCKER_HOST"
@@ -213,9 +226,9 @@ install_all() {
 # pid of our dockerd: from its pid file, believed only when the command line names that file
 pid_of() {
   local pid
-  pid=$(cat "$RUN/$id.pid" 2>/dev/null) || return 1
+  pid=$(cat "$place.pid" 2>/dev/null) || return 1
   [ -n "$pid" ] && [ -r "/proc/$pid/cmdline" ] &&
-    tr '\0' '\n' 2>/dev/null <"/proc/$pid/cmdline" | grep -qxF -- "$RUN/$id.pid" && printf '%s' "$pid"
+    tr '\0' '\n' 2>/dev/null <"/proc/$pid/cmdline" | grep -qxF -- "$place.pid" && printf '%s' "$pid"
 }
 
 # Every engine has a number 1..15, a bridge smengN and the addresses 172.31.(16N).0/20. Its number is
@@ -275,21 +288,24 @@ start() {
   works command -v ip || die "the command ip is missing (Debian: iproute2)"
   mkdir -p "$RUN" "$CACHE/data-$id"
   chmod 711 "$RUN"
-  n=$(number)
-  make_bridge "$n"
   make_path
+  prepare_kind
   mapfile -t options < <(kind_options)
+  if has_bridge; then
+    n=$(number)
+    make_bridge "$n"
+    options+=(--bridge "smeng$n" --default-address-pool "base=172.31.$((n * 16 + 8)).0/21,size=26")
+  fi
   printf '{"features":{%s},"registry-mirrors":[%s]}\n' "${store:+\"containerd-snapshotter\":true}" \
     "${SEALMOUNT_ENGINE_MIRROR:+\"$SEALMOUNT_ENGINE_MIRROR\"}" >"$RUN/$id.json"
-  rm -f "$socket" "$RUN/$id.pid"
+  rm -f "$place".{sock,pid}
   (
     close_inherited
     cd / # git and others of the daemon fail in a folder that is gone
     PATH=$RUN/$id.bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
       with_view dockerd --config-file "$RUN/$id.json" --host "unix://$socket" --group "$(id -gn)" \
-      --pidfile "$RUN/$id.pid" --data-root "$(seen_cache)/data-$id" --exec-root "$RUN/$id.exec" \
+      --pidfile "$place.pid" --data-root "$(seen_cache)/data-$id" --exec-root "$place.exec" \
       --containerd-namespace "sealmount-$id" --containerd-plugins-namespace "sealmount-$id-plugins" \
-      --bridge "smeng$n" --default-address-pool "base=172.31.$((n * 16 + 8)).0/21,size=26" \
       --iptables=false --ip6tables=false --ip-masq=false --ip-forward=false \
       --log-level warn "${options[@]}" >"$RUN/$id.log" 2>&1 </dev/null
   )
@@ -311,7 +327,7 @@ stop() {
     ip link del "smeng$n" 2>/dev/null || true
   fi
   # with --userns-remap there is one more exec root, named by the first ids
-  rm -rf "$RUN/$id".{sock,pid,exec,bin,json,net,etc} "$RUN/$id".exec.[0-9]*
+  rm -rf "$RUN/$id".{sock,pid,exec,bin,json,net,etc,home} "$RUN/$id".exec.[0-9]*
   [ ! -d "$RUN/$id.cache" ] || rmdir "$RUN/$id.cache" # its mount was the daemon's alone
   [ "$purge" = 0 ] || rm -rf "$CACHE/data-$id"
 }
@@ -335,24 +351,24 @@ remove_leftovers() {
   {
     for process in /proc/[0-9]*; do
       case $(tr '\0' ' ' <"$process/cmdline" || true) in
-        "containerd --config $RUN/$id.exec/"* | *-shim*" $RUN/$id.exec/"*)
+        "containerd --config $place.exec/"* | *-shim*" $place.exec/"* | *"--state-dir=$RUN/$id.home/"*)
           kill -KILL "${process#/proc/}" || true
           ;;
       esac
     done
   } 2>/dev/null
   # dockerd mounts its data folder on itself too
-  { grep -oE " ($RUN/$id\.exec|$CACHE/data-$id)(/[^ ]*)? " /proc/self/mounts || true; } | sort -r |
+  { grep -oE " ($place\.exec|$CACHE/data-$id)(/[^ ]*)? " /proc/self/mounts || true; } | sort -r |
     while read -r mount; do umount -l "$mount" 2>/dev/null || true; done
 }
 status() {
   local file
-  for file in "$CACHE"/{engine,tools,host}-*/PACKAGES; do
+  for file in "$CACHE"/{engine,tools,host,rootless}-*/PACKAGES; do
     [ ! -e "$file" ] || printf '%s: %s\n' "$(basename "$(dirname "$file")")" "$(paste -sd, "$file")"
   done
-  for file in "$RUN"/*.sock; do
+  for file in "$RUN"/*.sock "$RUN"/*.home/engine.sock; do
     [ -S "$file" ] || continue
-    id=$(basename "$file" .sock)
+    place=${file%.sock}
     printf 'unix://%s: %s\n' "$file" "$(pid_of || echo dead)"
   done
 }
@@ -371,7 +387,7 @@ case $command in
     lock
     ! find_engine || exit 0 # somebody else was faster
     install_all 9>&-
-    { [ ! -e "$RUN/$id.exec" ] || stop; } 9>&-
+    { [ ! -e "$place.exec" ] || stop; } 9>&-
     start 9>&-
     print_env "unix://$socket" "$id"
     ;;

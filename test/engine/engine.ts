@@ -33,8 +33,8 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
  * Finds or starts the engine of a variant: a Debian suite, `-containerd` after it for containerd's
- * image store, a kind of `kinds.sh` after that (`-apart`, `-userns`), or `found` for whatever engine
- * the machine has (and a private one if it has none).
+ * image store, a kind of `kinds.sh` after that (`-apart`, `-userns`, `-rootless`), or `found` for
+ * whatever engine the machine has (and a private one if it has none).
  *
  * @throws Error with the script's last words when the engine can't be had
  */

@@ -5,6 +5,7 @@
 #   gcc, gcc-aarch64-linux-gnu       the gate (src/run/gate) is made again and compared
 #   git                              git contexts: the engine fetches them with it, and a test serves them
 #   libseccomp2, libdevmapper1.02.1  runc, and the dockerd of bookworm
+#   libglib2.0-0                     slirp4netns: the network of a rootless engine
 #   python3, python3-nacl            pseudo-terminals, CPU times, and sealing with another libsodium binding
 #   qemu-user-static                 runs the gate of the other machine
 #
@@ -23,6 +24,7 @@ probe() {
     git) command -v git ;;
     iproute2) command -v ip ;;
     mount) command -v umount ;;
+    libglib2.0-0) ldconfig -p | grep -F libglib-2.0.so.0 ;;
     libseccomp2) ldconfig -p | grep -F libseccomp.so.2 ;;
     libdevmapper1.02.1) ldconfig -p | grep -F libdevmapper.so.1.02.1 ;;
     python3) [ -x /usr/bin/python3 ] ;;
@@ -32,8 +34,8 @@ probe() {
 }
 list_missing() {
   local package
-  for package in curl gcc gcc-aarch64-linux-gnu git iproute2 mount libseccomp2 libdevmapper1.02.1 \
-    python3 python3-nacl qemu-user-static; do
+  for package in curl gcc gcc-aarch64-linux-gnu git iproute2 mount libglib2.0-0 libseccomp2 \
+    libdevmapper1.02.1 python3 python3-nacl qemu-user-static; do
     probe "$package" || echo "$package"
   done
 }

@@ -44,7 +44,8 @@ const HOLD_TIMEOUT_MS = 10_000;
 
 /**
  * Makes volumes and helpers, and proves that the volumes are really in memory. On tmpfs without
- * swap; on kernels that can't (before 6.4) on ramfs, which never swaps.
+ * swap; where the kernel can't (before 6.4) or won't (for a rootless engine, measured) on ramfs,
+ * which never swaps.
  *
  * @throws {@link DockerError} DELIVERY_FAILED when the engine keeps the volume on its disk,
  *   DELIVERY_PATH when an engine before API 1.45 would have to hide files of the image
@@ -201,7 +202,7 @@ async function createVolume(
     DriverOpts: {
       type: filesystem,
       device: filesystem,
-      // ramfs knows no size; noswap is tmpfs's only, since kernel 6.4
+      // ramfs knows no size; noswap is tmpfs's only, since kernel 6.4, for the machine's root
       o: filesystem === "tmpfs" ? `size=${volume.bytes},${flags},noswap` : flags,
     },
   });
