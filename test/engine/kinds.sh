@@ -45,7 +45,7 @@ prepare_kind() {
   [ "$kind" = rootless ] || return 0
   mkdir -p "$RUN/$id.home"
   chown $ENGINE_UID:$ENGINE_UID "$RUN/$id.home" "$CACHE/data-$id"
-  for file in rootlesskit slirp4netns newuidmap newgidmap; do
+  for file in rootlesskit rootlesskit-docker-proxy slirp4netns newuidmap newgidmap; do
     ln -s "$(seen_cache)/rootless-$(host_codename)/usr/bin/$file" "$RUN/$id.bin/"
   done
 }
