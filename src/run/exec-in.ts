@@ -9,11 +9,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { demux } from "../docker/demux.ts";
 import type { Engine } from "../docker/engine.ts";
 import { InterruptedError, UsageError } from "../errors.ts";
-import { refuseKeyVariable } from "./plan.ts";
 import { feed, passTo } from "./attach.ts";
+import { createExec, END_TIMEOUT_MS, exitCodeOf } from "./exec-call.ts";
 import { parseEnv } from "./flags/environment.ts";
-import { gateOf } from "./gate/behind.ts";
 import type { Env, RunIo, Terminal } from "./options.ts";
+import { refuseKeyVariable } from "./plan.ts";
 
 /** `docker exec`'s own options, with docker's names and meaning. */
 export interface ExecInFlags {
@@ -43,10 +43,7 @@ export interface ExecInOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** How long the exit code may take once the streams have ended. */
-const END_TIMEOUT_MS = 10_000;
-
-/** The same on a terminal: if it takes longer, the user has detached. */
+/** How long the exit code may take on a terminal: if it takes longer, the user has detached. */
 const DETACH_GRACE_MS = 500;
 
 /** The size of a terminal is refused until the command runs. */
@@ -79,7 +76,7 @@ export async function execIn(options: ExecInOptions): Promise<number> {
   });
   await passStreams(options, id, stream);
   const hasKeys = flags.tty === true && flags.interactive === true;
-  return exitCodeOf(engine, id, hasKeys ? DETACH_GRACE_MS : END_TIMEOUT_MS);
+  return (await exitCodeOf(engine, id, hasKeys ? DETACH_GRACE_MS : END_TIMEOUT_MS)) ?? 0;
 }
 
 async function create({
@@ -89,11 +86,8 @@ async function create({
   flags = {},
   env,
 }: ExecInOptions): Promise<string> {
-  const path = `/containers/${encodeURIComponent(container)}`;
   const variables = (flags.env ?? []).map((text) => parseEnv(text, env));
   for (const { name } of variables) refuseKeyVariable(name);
-  const { Config } = await engine.inspectContainer(container);
-  const own = variables.map(({ name }) => name);
   const attached = flags.detach !== true;
   const body = {
     AttachStdin: attached && flags.interactive === true,
@@ -104,10 +98,8 @@ async function create({
     User: flags.user ?? "",
     WorkingDir: flags.workdir ?? "",
     DetachKeys: flags.detachKeys ?? "",
-    Env: variables.map(({ name, value }) => (value === null ? name : `${name}=${value}`)),
-    Cmd: [...(gateOf(Config.Entrypoint, own) ?? []), ...command],
   };
-  return (await engine.request<{ Id: string }>("POST", `${path}/exec`, { body })).Id;
+  return createExec(engine, { container, command, variables, body });
 }
 
 /** The size is taken since API 1.42, so that the command's first look finds it. */
@@ -160,20 +152,6 @@ function followSize(engine: Engine, id: string, terminal: Terminal): () => void 
   };
   void resize(RESIZE_TRIES);
   return terminal.onResize(() => void resize(1));
-}
-
-/** The engine may close the streams a moment before it has the code. */
-async function exitCodeOf(engine: Engine, id: string, patience: number): Promise<number> {
-  const deadline = Date.now() + patience;
-  for (let pause = 1; ; pause = Math.min(pause * 2, 100)) {
-    const state = await engine.request<{
-      readonly Running: boolean;
-      readonly ExitCode: number | null;
-    }>("GET", `/exec/${id}/json`);
-    if (!state.Running && state.ExitCode !== null) return state.ExitCode;
-    if (Date.now() > deadline) return 0;
-    await sleep(pause);
-  }
 }
 
 function refuseMissingTerminal({ flags = {}, io }: ExecInOptions): void {

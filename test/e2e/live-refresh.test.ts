@@ -174,6 +174,17 @@ describe.each(KINDS)("refresh: files by %s", (kind) => {
     expect(await inside(id, "cat", "/run/secrets/A")).toBe("newer");
   });
 
+  it("the command has the hidden variables, with the values of now", async () => {
+    const entries = (file: string, hidden: string): ReturnType<typeof files> => [
+      ...files({ A: file }),
+      secret("HIDDEN", hidden),
+    ];
+    const id = await begin(kind, entries("old", "old"), { variables: "hidden" });
+    const exec = ["sh", "-c", 'printf %s "$HIDDEN" > /tmp/seen'];
+    await refreshed(kind, id, entries("new", "newer"), { after: { exec } });
+    expect(await inside(id, "cat", "/tmp/seen")).toBe("newer");
+  });
+
   it("unknown names, and containers of others", async () => {
     const id = await begin(kind, files({ A: "old" }));
     const other = refreshed(kind, id, files({ A: "new" }), { app: "dogs" });

@@ -6,6 +6,7 @@ import { pipeline } from "node:stream/promises";
 import { demux } from "../../docker/demux.ts";
 import type { Engine } from "../../docker/engine.ts";
 import { DockerError, UsageError } from "../../errors.ts";
+import { createExec, END_TIMEOUT_MS, exitCodeOf } from "../exec-call.ts";
 import type { KnownContainer } from "./find.ts";
 
 /** At most one of the two. */
@@ -48,26 +49,26 @@ export async function doAfter(
   if (after.exec === undefined) return;
   const code = await execIn(engine, id, after.exec, after.output);
   if (code === 0) return;
-  const fact = `the files of ${name} are replaced, but the command in it ended with code ${code}`;
+  const end = code === null ? "has not ended" : `ended with code ${code}`;
+  const fact = `the files of ${name} are replaced, but the command in it ${end}`;
   throw new DockerError("DELIVERY_FAILED", fact, {
     hint: "mend the command; with --force a further refresh calls it again",
   });
 }
 
+/** Null for a command without an exit code: its end can't be told. */
 async function execIn(
   engine: Engine,
   container: string,
-  words: readonly string[],
+  command: readonly string[],
   output: NodeJS.WritableStream = dropped(),
-): Promise<number> {
-  const path = `/containers/${encodeURIComponent(container)}/exec`;
-  const body = { Cmd: words, AttachStdout: true, AttachStderr: true };
-  const { Id } = await engine.request<{ Id: string }>("POST", path, { body });
+): Promise<number | null> {
+  const body = { AttachStdout: true, AttachStderr: true };
+  const id = await createExec(engine, { container, command, body });
   const start = { body: { Detach: false, Tty: false } };
-  const stream = await engine.stream("POST", `/exec/${Id}/start`, start);
+  const stream = await engine.stream("POST", `/exec/${id}/start`, start);
   await pipeline(stream, demux({ stdout: output, stderr: output }));
-  const { ExitCode } = await engine.request<{ ExitCode: number | null }>("GET", `/exec/${Id}/json`);
-  return ExitCode ?? 0;
+  return exitCodeOf(engine, id, END_TIMEOUT_MS);
 }
 
 function dropped(): NodeJS.WritableStream {
