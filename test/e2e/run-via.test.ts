@@ -248,8 +248,8 @@ describe("run --via docker", () => {
 });
 
 /**
- * Neither is installed where the tests run: a script of that name notes its arguments and the names of
- * its variables, and compares values by their hashes.
+ * Neither is installed where the tests run (run-podman.test.ts has a real one): a script of that name
+ * notes its arguments and the names of its variables, and compares values by their hashes.
  */
 describe.each(["podman", "nerdctl"])("run --via %s, by a stand-in", (tool) => {
   const script = `#!/bin/sh

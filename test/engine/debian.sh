@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# debian.sh - Debian packages without installing them: download, check, unpack. Sourced by engine.sh
-# and base-images.sh, which set CACHE (a folder), say() and die().
+# debian.sh - Debian packages without installing them: download, check, unpack. Sourced by engine.sh,
+# base-images.sh and podman.sh, which set CACHE (a folder), say() and die().
 #
 # Every path of apt's own state is a private one below $CACHE/apt, so that the machine's package
 # lists, its pinning and its locks are neither used nor changed. Packages stay signature-checked.
@@ -87,3 +87,12 @@ unpack() {
   done
   rm -rf "$temp"
 }
+
+# A folder is filled beside its place and moved there whole, so that a kill leaves no half of one.
+finish() {
+  rm -rf "$1.new/usr/share" "$1"
+  touch "$1.new/.ok"
+  mv "$1.new" "$1"
+}
+
+works() { "$@" >/dev/null 2>&1; }

@@ -134,7 +134,6 @@ print_env() {
 
 # ------------------------------------------------------------------ packages
 
-works() { "$@" >/dev/null 2>&1; }
 # Runs command lines side by side; fails when one of them does.
 together() {
   local line pid pids=() failed=0
@@ -146,12 +145,6 @@ together() {
   return $failed
 }
 wanted() { [ -n "$REFRESH" ] || [ ! -e "$CACHE/$1/.ok" ]; }
-# A folder is filled beside its place and moved there whole, so that a kill leaves no half of one.
-finish() {
-  rm -rf "$1.new/usr/share" "$1"
-  touch "$1.new/.ok"
-  mv "$1.new" "$1"
-}
 
 # runc and tini link against their own suite's C library (2.38 since trixie): the host's suite it is
 get_host() {

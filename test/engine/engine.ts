@@ -138,7 +138,7 @@ export async function docker(
 }
 
 /** Runs a script of this folder, its messages to our stderr; returns the KEY=VALUE lines it prints. */
-async function runScript(
+export async function runScript(
   name: string,
   args: readonly string[],
   extra: Environment,
