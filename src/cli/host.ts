@@ -30,7 +30,7 @@ export interface Host {
   readonly stdin: HostInput;
   readonly stdout: HostOutput;
   readonly stderr: HostOutput;
-  /** Aborted by the first SIGINT, SIGTERM or SIGHUP that no command asked to get itself. */
+  /** Aborted by the first SIGINT, SIGTERM, SIGHUP or SIGQUIT that no command asked to get itself. */
   readonly signal: AbortSignal;
   /** Whether the reader of stdout or stderr went away: there is nobody left to tell anything. */
   readerIsGone(this: void): boolean;

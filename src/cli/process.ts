@@ -16,7 +16,14 @@ const INTERRUPTED = 130;
 /** How long clean-up may still take after the second signal, in milliseconds. */
 const LAST_GRACE_MS = 3000;
 
-const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+/** SIGQUIT of itself would leave an image of our memory, with the secrets in it. */
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"] as const;
+
+/**
+ * As docker's client does, where no command asks for them. SIGUSR1 of itself starts Node's debugger,
+ * open to every user of the machine; SIGUSR2 ends us without a clean-up.
+ */
+const IGNORED = ["SIGUSR1", "SIGUSR2"] as const;
 
 /** Commands that pass signals on to a program; the last one to ask gets them. */
 const listeners: ((signal: NodeJS.Signals) => void)[] = [];
@@ -29,6 +36,7 @@ let signalsAfterAbort = 0;
 /** Runs the command that was typed, and ends the process. */
 export async function start(): Promise<void> {
   for (const signal of SIGNALS) process.on(signal, onSignal);
+  for (const signal of IGNORED) process.on(signal, () => undefined);
   const code = await run(process.argv.slice(2), hostOfProcess());
   await Promise.all([...opened].map(flush));
   // open handles, such as a keep-alive connection to the engine, must not hold the process

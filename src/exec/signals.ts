@@ -5,16 +5,16 @@ import process from "node:process";
 export type OnSignal = (listener: (signal: NodeJS.Signals) => void) => () => void;
 
 /** Signals that the host may hand out by itself, see {@link catchSignals}. */
-const ENDING: readonly NodeJS.Signals[] = ["SIGINT", "SIGTERM", "SIGHUP"];
+const ENDING: readonly NodeJS.Signals[] = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"];
 /** SIGUSR1 would start Node's debugger in us, with the secrets in reach. */
-const OTHERS: readonly NodeJS.Signals[] = ["SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGWINCH"];
+const OTHERS: readonly NodeJS.Signals[] = ["SIGUSR1", "SIGUSR2", "SIGWINCH"];
 /** Sent by the kernel to every process of the terminal's foreground group. */
 const FROM_TERMINAL: ReadonlySet<NodeJS.Signals> = new Set(["SIGINT", "SIGQUIT", "SIGWINCH"]);
 
 /**
  * Catches the signals of this process, so that we live until the program under us ends.
  *
- * @param onSignal - who hands out SIGINT, SIGTERM and SIGHUP; default: this process itself
+ * @param onSignal - who hands out SIGINT, SIGTERM, SIGHUP and SIGQUIT; default: this process itself
  * @returns stops it
  */
 export function catchSignals(

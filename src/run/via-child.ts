@@ -73,9 +73,10 @@ async function endOf(child: ChildProcess): Promise<number> {
   return signal === null ? (code ?? 1) : 128 + constants.signals[signal];
 }
 
-/** What a terminal's Ctrl-C sends goes to all of its foreground processes: not twice to the child. */
+/** What a terminal's keys send goes to all of its foreground processes: not twice to the child. */
 function reachesChild(signal: NodeJS.Signals): boolean {
-  return signal === "SIGINT" && [0, 1, 2].some((descriptor) => isatty(descriptor));
+  const isKey = signal === "SIGINT" || signal === "SIGQUIT";
+  return isKey && [0, 1, 2].some((descriptor) => isatty(descriptor));
 }
 
 function notStarted(program: string, error: unknown): SealmountError {

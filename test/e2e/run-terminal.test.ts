@@ -167,6 +167,16 @@ describe("run under signals", () => {
     },
   );
 
+  it.each(["SIGUSR1", "SIGUSR2"] as const)(
+    "does nothing on %s with --sig-proxy=false, as docker",
+    async (signal) => {
+      const interrupt = { on: "ready", signal } as const;
+      const script = "echo ready; sleep 1; exit 9";
+      const ran = await onPipes(["--rm", "--sig-proxy=false"], script, { interrupt });
+      expect(ran).toMatchObject({ code: 9, stdout: "ready\n", stderr: "" });
+    },
+  );
+
   it.each(["bind", "volume"])(
     "leaves program and files of a %s alone with --sig-proxy=false",
     async (kind) => {

@@ -3,8 +3,8 @@ import type { Host } from "../host.ts";
 import type { Context } from "../spec.ts";
 import { maskedStream } from "./masking.ts";
 
-/** What servers take for "reload" and the like; SIGUSR1 would also start Node's debugger in us. */
-const MORE_SIGNALS: readonly NodeJS.Signals[] = ["SIGQUIT", "SIGUSR1", "SIGUSR2"];
+/** What servers take for "reload" and the like. */
+export const MORE_SIGNALS: readonly NodeJS.Signals[] = ["SIGUSR1", "SIGUSR2"];
 
 /** The program's streams for `run`, masked or not, and how to end them. */
 export interface ProgramIo {

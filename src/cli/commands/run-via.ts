@@ -14,6 +14,7 @@ import type { Context } from "../spec.ts";
 import { commandLine, engineVariables } from "./build-via.ts";
 import { connect } from "./engine.ts";
 import { maskedStream, protect } from "./masking.ts";
+import { MORE_SIGNALS } from "./run-io.ts";
 
 /** What a program gets of an opened environment. */
 type Own = Required<Pick<RunOptions, "entries" | "identity">> & Pick<RunOptions, "digestKey">;
@@ -63,7 +64,7 @@ async function handOver(context: Context, request: RunViaRequest, own: Own): Pro
       childEnv: { ...scrubEnvironment(env), ...engineVariables(values) },
       connect: async () => connect(context),
       ...(passes ? {} : { output: { stdout: stdout.stream, stderr: stderr.stream } }),
-      onSignal: host.onSignal,
+      onSignal: (listener) => host.onSignal(listener, MORE_SIGNALS),
       signal: host.signal,
       onWarning: (text) => out.warn(text),
     });

@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdir, stat, symlink } from "node:fs/promises";
+import { constants } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { watchArguments } from "../../support/argv-watch.ts";
@@ -123,6 +124,23 @@ describe("the process", () => {
     });
     // a Ctrl-C reaches the whole group of a terminal; sent to us alone, it is for us to pass on
     expect(ran.code).toBe(7);
+  });
+
+  // Node itself would open its debugger to all users of the machine, or end without a clean-up
+  it.each(["SIGUSR1", "SIGUSR2"] as const)("%s does nothing", async (signal) => {
+    const typing = [
+      { on: "value of TOKEN", signal: constants.signals[signal] },
+      { on: "(hidden): ", type: "purr\r" },
+    ];
+    const ran = await sealmountOnTerminal(["set", "TOKEN"], { ...world, typing });
+    const shown = ran.stdout.replaceAll("\r", "").replace(/\n\w+ TOKEN \(common\)\n$/, "done");
+    expect([shown, ran.code]).toEqual([`${QUESTION}done`, 0]);
+  });
+
+  it("SIGQUIT ends it as Ctrl-C does, with no image of its memory", async () => {
+    const typing = [{ on: QUESTION, signal: constants.signals.SIGQUIT }];
+    const ran = await sealmountOnTerminal(["set", "TOKEN"], { ...world, typing });
+    expect(ran.code).toBe(130);
   });
 
   it("ends quietly when the reader of its output goes away", async () => {
