@@ -70,6 +70,7 @@ export const ERROR_CODES = {
   LEAK_FOUND: EXIT.leak,
   SECRET_EXISTS: EXIT.policy,
   POLICY: EXIT.policy,
+  LABELS_UNTRUSTED: EXIT.policy,
   UNPROVED: EXIT.policy,
   INTERRUPTED: EXIT.interrupted,
 } as const satisfies Record<string, number>;

@@ -146,7 +146,7 @@ export {
   type LiveContainer,
 } from "./run/live/find.ts";
 export { namesOf } from "./run/live/hidden.ts";
-export { ps, type PsLine, type PsOptions } from "./run/live/ps.ts";
+export { ps, type PsLine, type PsOptions, type ValuesOfNow } from "./run/live/ps.ts";
 export {
   refresh,
   type RefreshOptions,

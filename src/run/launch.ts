@@ -2,7 +2,6 @@
 import { randomBytes } from "node:crypto";
 
 import { statusOf } from "../docker/errors.ts";
-import { labelsOf } from "../docker/labels.ts";
 import { sweepLeftovers } from "../docker/leftovers.ts";
 import type { ImageInspect } from "../docker/types.ts";
 import { removeApps } from "./app-container.ts";
@@ -141,12 +140,7 @@ export function wholeBody(prepared: Prepared, parts: CreateParts): CreateBody {
   return {
     ...body,
     Env: environmentOf(options, plan),
-    Labels: {
-      ...body.Labels,
-      ...labelsOf(run, "app"),
-      ...delivery?.labels,
-      ...labelsFor(options, plan, { delivery, content }),
-    },
+    Labels: labelsFor(options, plan, { run, image, delivery, content, labels: body.Labels }),
     HostConfig: {
       ...body.HostConfig,
       Mounts: [...(body.HostConfig.Mounts ?? []), ...(delivery?.mounts ?? [])],

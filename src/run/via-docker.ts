@@ -2,7 +2,6 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { labelsOf } from "../docker/labels.ts";
 import type { ContainerLine } from "../docker/types.ts";
 import { DockerError, InterruptedError } from "../errors.ts";
 import { findApps, removeApps } from "./app-container.ts";
@@ -24,7 +23,7 @@ const POLL_MS = 50;
 export function labelsForDocker(options: RunViaOptions, plan: RunPlan): Handed["labels"] {
   const content = { files: [], owners: [], note: "" };
   const run = randomBytes(8).toString("hex");
-  return { ...labelsOf(run, "app"), ...labelsFor(options, plan, { delivery: undefined, content }) };
+  return labelsFor(options, plan, { run, image: null, delivery: undefined, content });
 }
 
 /** Prepares the files as `run` does, but pulls nothing. @throws as `launch` */

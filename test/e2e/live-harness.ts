@@ -82,7 +82,10 @@ export async function lineOf(
     env: ENV,
     all: true,
     app: IDENTITY.app,
-    current: async () => (key) => (key === DIGEST_KEY.fingerprint ? digests : null),
+    current: async () => ({
+      digests: (key) => (key === DIGEST_KEY.fingerprint ? digests : null),
+      signer: DIGEST_KEY,
+    }),
   });
   return lines.find(({ id }) => id === container);
 }

@@ -1,6 +1,7 @@
 import {
   agent,
   type AgentEvent,
+  digestKeyOf,
   type KnownContainer,
   namesOf,
   type Project,
@@ -9,7 +10,7 @@ import {
 import type { Context, Handler } from "../spec.ts";
 import { connect } from "./engine.ts";
 import { keyringOf } from "./keyring.ts";
-import { digestKeyOf, openNames } from "./live-shared.ts";
+import { openNames } from "./live-shared.ts";
 import { environmentOf, openProject } from "./shared.ts";
 
 /** `agent`: files for containers that were started again, until it is told to end. */
@@ -20,7 +21,6 @@ export const handle: Handler = async (context) => {
   await agent({
     engine,
     app: project.manifest.seal.app,
-    // one only: whoever rules the engine can make a container that asks for another one's values
     environment: environmentOf(context, project),
     signal: host.signal,
     // the manifest may have been edited since
@@ -45,7 +45,7 @@ async function seed(
   const names = namesOf(labels.spec);
   const files = labels.spec.files.map(({ name }) => name);
   using opened = await openNames(context, project, { environment, names, files, keyring });
-  using digestKey = await digestKeyOf(project, keyring, { opened, container });
+  using digestKey = await digestKeyOf(project.manifest.seal, keyring.find, opened, labels);
   return await reseed({
     engine,
     container,

@@ -1,6 +1,4 @@
 import {
-  type DigestKey,
-  digestKeyFor,
   type Engine,
   findContainer,
   isKnown,
@@ -10,7 +8,6 @@ import {
   type OpenedEnvironment,
   planEntries,
   type Project,
-  publicKeyFor,
   SealmountError,
   UsageError,
 } from "../../index.ts";
@@ -127,20 +124,4 @@ export async function openNames(
     keyring: o.keyring.find,
     ...optional("asFiles", o.files),
   });
-}
-
-/** The key by which the container can be compared, else the one of now. */
-export async function digestKeyOf(
-  { manifest }: Project,
-  keyring: KeySearch,
-  { opened, container }: { readonly opened: OpenedEnvironment; readonly container: KnownContainer },
-): Promise<DigestKey | null> {
-  const { environment, labels } = container;
-  const sealed = opened.entries.filter(({ entry }) => entry.source.kind === "sealed");
-  const wanted = sealed.flatMap(({ entry }) => publicKeyFor(manifest.seal, entry.scope) ?? []);
-  if (wanted.length === 0) return null;
-  const found = await keyring.find([...new Set(wanted)]);
-  const { fingerprint } = labels;
-  const own = digestKeyFor(found, manifest.seal, { environment, fingerprint });
-  return own ?? digestKeyFor(found, manifest.seal, { environment });
 }

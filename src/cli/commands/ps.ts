@@ -1,15 +1,16 @@
 import {
   type DigestKey,
   digestKeyFor,
-  type DigestsOfNow,
+  digestKeyOf,
   digestsOf,
   type Keyring,
-  type LaunchIdentity,
+  type LaunchLabels,
   type OpenedEnvironment,
   type Project,
   ps,
   type PsLine,
   SealmountError,
+  type ValuesOfNow,
 } from "../../index.ts";
 import type { Context, Handler } from "../spec.ts";
 import { columns } from "./columns.ts";
@@ -30,7 +31,7 @@ export const handle: Handler = async (context) => {
     app: appFilter(context, found),
     environment: values.get("env"),
     all: values.flag("all"),
-    current: async (identity, names) => now.digests(identity, names),
+    current: async (labels, names) => now.of(labels, names),
   });
   const stale = lines.filter(({ status }) => status.kind !== "up to date");
   const shown = values.flag("stale") ? stale : lines;
@@ -71,20 +72,23 @@ class CurrentValues implements Disposable {
     this.#found = found;
   }
 
-  async digests(identity: LaunchIdentity, names: readonly string[]): Promise<DigestsOfNow> {
+  async of(labels: LaunchLabels, names: readonly string[]): Promise<ValuesOfNow> {
     const found = this.#found;
     if (found instanceof SealmountError) throw found;
     const { seal } = found.manifest;
-    const { app, environment } = identity;
+    const { app, environment } = labels;
     if (app !== seal.app) {
       throw new SealmountError("MANIFEST_NOT_FOUND", `the manifest here is not that of app ${app}`);
     }
     this.#keyring ??= keyringOf(this.#context, found);
     const opened = await this.#open(found, environment, names, this.#keyring);
     const keys = (this.#keys ??= await this.#keyring.quiet());
-    return (fingerprint) => {
-      const key = digestKeyFor(keys, seal, { environment, fingerprint });
-      return key === null ? null : digestsBy(key, opened);
+    return {
+      signer: await digestKeyOf(seal, this.#keyring.find, opened, labels),
+      digests: (fingerprint) => {
+        const key = digestKeyFor(keys, seal, { environment, fingerprint });
+        return key === null ? null : digestsBy(key, opened);
+      },
     };
   }
 
@@ -144,6 +148,7 @@ function statusText(status: PsLine["status"]): string {
     case "stale":
       return `stale: ${status.names.join(", ")}`;
     case "unknown":
-      return `unknown: ${status.why}`;
+    case "untrusted":
+      return `${status.kind}: ${status.why}`;
   }
 }

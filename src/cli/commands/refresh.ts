@@ -1,5 +1,6 @@
 import {
   checkAfter,
+  digestKeyOf,
   type KnownContainer,
   namesOf,
   type Project,
@@ -10,7 +11,7 @@ import {
 import type { Context, Handler } from "../spec.ts";
 import { connect } from "./engine.ts";
 import { type KeySearch, keyringOf } from "./keyring.ts";
-import { containersOf, digestKeyOf, forEach, openNames } from "./live-shared.ts";
+import { containersOf, forEach, openNames } from "./live-shared.ts";
 import { maskedStream, protect } from "./masking.ts";
 import { openProject, warnAll } from "./shared.ts";
 
@@ -53,7 +54,7 @@ async function refreshOne(
   using opened = await openNames(context, project, { environment, names, files, keyring });
   warnAll(context, opened.warnings);
   const output = maskedStream(host.stderr, protect(context, opened.entries));
-  using digestKey = await digestKeyOf(project, keyring, { opened, container });
+  using digestKey = await digestKeyOf(project.manifest.seal, keyring.find, opened, labels);
   try {
     return await refresh({
       ...o,

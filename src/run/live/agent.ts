@@ -24,9 +24,12 @@ export type AgentEvent =
 export interface AgentOptions {
   readonly engine: Engine;
   readonly app: string;
-  /** Only its containers. Labels are not signed: whoever rules the engine can write any name there. */
+  /** Only its containers: what one agent can be asked for has a limit. */
   readonly environment: string;
-  /** Writes the files of one container, with the values of now; false when they are there. */
+  /**
+   * Writes the files of one container, with the values of now, as `reseed` does, which looks at who
+   * has signed its labels; false when they are there.
+   */
   readonly seed: (container: KnownContainer) => Promise<boolean>;
   /** Ends the agent. */
   readonly signal: AbortSignal;

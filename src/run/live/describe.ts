@@ -1,12 +1,15 @@
 /** What a new container is told to remember: the labels and the note. */
 import { digestOf } from "../../crypto/digest.ts";
+import { labelsOf } from "../../docker/labels.ts";
+import type { ImageInspect } from "../../docker/types.ts";
 import type { Secret } from "../../secret/secret.ts";
 import type { Delivery, FileToDeliver, StoreContent } from "../delivery/delivery.ts";
 import type { RunOptions } from "../options.ts";
 import type { Ids } from "../owner.ts";
 import type { RunPlan } from "../plan.ts";
 import type { DigestKey } from "./digest-key.ts";
-import { specLabels, type LaunchSpec } from "./spec.ts";
+import { signLabels } from "./sign.ts";
+import { type LaunchIdentity, type LaunchSpec, specLabels } from "./spec.ts";
 import { writeState } from "./state.ts";
 
 /** A value by name. */
@@ -38,14 +41,38 @@ export function contentOf(
   return { files, owners, note };
 }
 
-/** Labels of the app's container; none for a run that belongs to no app. */
+/** A container that is about to be created. */
+export interface Described {
+  readonly run: string;
+  /** As the engine has it; null where a run without files asks no engine. */
+  readonly image: ImageInspect | null;
+  readonly delivery: Delivery | undefined;
+  readonly content: StoreContent;
+  /** What others have written on it. */
+  readonly labels?: Readonly<Record<string, string>> | undefined;
+}
+
+/** Labels of a run. */
+type LabelOptions = Pick<RunOptions, "identity" | "digestKey" | "entries">;
+
+/** All labels of a container; only those of an app say what it has, and are signed. */
 export function labelsFor(
-  options: Pick<RunOptions, "identity" | "digestKey" | "entries">,
+  options: LabelOptions,
   plan: RunPlan,
-  made: { readonly delivery: Delivery | undefined; readonly content: StoreContent },
+  made: Described,
 ): Record<string, string> {
-  const { identity, digestKey, entries = [] } = options;
-  if (identity === undefined) return {};
+  const { run, image, delivery } = made;
+  const labels = { ...made.labels, ...labelsOf(run, "app"), ...delivery?.labels };
+  if (options.identity === undefined) return labels;
+  const told = { ...labels, ...toldBy(options, options.identity, { plan, made }) };
+  return signLabels(told, { digestKey: options.digestKey, image });
+}
+
+function toldBy(
+  { digestKey, entries = [] }: LabelOptions,
+  identity: LaunchIdentity,
+  { plan, made }: { readonly plan: RunPlan; readonly made: Described },
+): Record<string, string> {
   const variables = plan.env.filter(({ from }) => from === "secret").map(({ name }) => name);
   const hides = plan.variables === "hidden" || plan.delivery.reseed;
   const spec = specOf(made, { variables, hides });
@@ -62,10 +89,7 @@ export function labelsFor(
 }
 
 function specOf(
-  {
-    delivery,
-    content,
-  }: { readonly delivery: Delivery | undefined; readonly content: StoreContent },
+  { delivery, content }: Pick<Described, "delivery" | "content">,
   told: Pick<LaunchSpec, "variables" | "hides">,
 ): LaunchSpec {
   const files = content.files.map(({ name, mode }, index) => {

@@ -15,6 +15,8 @@ export interface LiveContainer {
   /** Id of its image, and `os/architecture` where the engine says it. */
   readonly image: string;
   readonly platform: string | undefined;
+  /** Digest of its platform's manifest, where the image is for several and the engine says it. */
+  readonly manifest: string | undefined;
   /** The engine's word: `running`, `exited`, `paused` … */
   readonly state: string;
   readonly running: boolean;
@@ -22,6 +24,8 @@ export interface LiveContainer {
   readonly startedAt: number;
   /** It was run on this machine. */
   readonly fromHere: boolean;
+  /** As the engine has them: foreign text. */
+  readonly rawLabels: Readonly<Record<string, string>>;
   /** Null when this version can't read them. */
   readonly labels: LaunchLabels | null;
 }
@@ -104,7 +108,7 @@ async function inspectOrNull(engine: Engine, id: string): Promise<ContainerInspe
 function toLive(inspect: ContainerInspect): LiveContainer {
   const { Id, Name, Image, State, Config } = inspect;
   const labels = Config.Labels ?? {};
-  const platform = inspect.ImageManifestDescriptor?.platform;
+  const { platform, digest } = inspect.ImageManifestDescriptor ?? {};
   return {
     id: Id,
     name: Name.replace(/^\//, ""),
@@ -112,10 +116,12 @@ function toLive(inspect: ContainerInspect): LiveContainer {
     environment: escapeControl(labels[LABEL_ENV] ?? ""),
     image: Image,
     platform: platform ? `${platform.os ?? "linux"}/${platform.architecture ?? ""}` : undefined,
+    manifest: digest,
     state: State.Status,
     running: State.Running,
     startedAt: Date.parse(State.StartedAt) || 0,
     fromHere: isAlive(labels[LABEL_OWNER] ?? "") !== undefined,
+    rawLabels: labels,
     labels: readLabels(labels),
   };
 }

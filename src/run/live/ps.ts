@@ -2,10 +2,12 @@
 import type { Engine } from "../../docker/engine.ts";
 import { SealmountError } from "../../errors.ts";
 import type { Env } from "../options.ts";
+import type { DigestKey } from "./digest-key.ts";
 import { type ContainerFilter, isKnown, listContainers, type LiveContainer } from "./find.ts";
 import { fileNames, hiddenFile, namesOf } from "./hidden.ts";
 import { readNotes } from "./notes.ts";
-import type { LaunchIdentity, LaunchSpec } from "./spec.ts";
+import { distrust } from "./sign.ts";
+import type { LaunchIdentity, LaunchLabels, LaunchSpec } from "./spec.ts";
 import { type DigestsOfNow, heldBy, type Status, statusFrom } from "./status.ts";
 
 /** What goes into `ps`. */
@@ -14,10 +16,17 @@ export interface PsOptions extends ContainerFilter {
   /** Environment of the client: names its tmpfs folders. */
   readonly env: Env;
   /**
-   * The digests of the values of now, of those names that are set. What it throws (no key, no
-   * manifest …) becomes the reason why a status is unknown; it is asked for each container.
+   * The values of now, of those names that are set. What it throws (no key, no manifest …) becomes
+   * the reason why a status is unknown; it is asked for each container.
    */
-  readonly current: (identity: LaunchIdentity, names: readonly string[]) => Promise<DigestsOfNow>;
+  readonly current: (labels: LaunchLabels, names: readonly string[]) => Promise<ValuesOfNow>;
+}
+
+/** What a container is compared with. */
+export interface ValuesOfNow {
+  readonly digests: DigestsOfNow;
+  /** Must have signed its labels, see `digestKeyOf`; null where nothing tells. Disposed by `ps`. */
+  readonly signer: DigestKey | null;
 }
 
 /** One container. */
@@ -82,13 +91,16 @@ async function statusOf(container: LiveContainer, options: PsOptions): Promise<S
   const { labels, startedAt } = container;
   const names = namesOf(labels.spec);
   const notes = await readNotes(options, container);
-  if (notes.states === null) return unknown(notes.why);
-  const held = heldBy({ labels, notes: notes.states, startedAt });
   try {
-    return statusFrom(names, held, await options.current(labels, names));
+    const { digests, signer } = await options.current(labels, names);
+    using own = signer;
+    const why = own === null ? null : distrust(container, own);
+    if (why !== null) return { kind: "untrusted", why };
+    if (notes.states === null) return unknown(notes.why);
+    return statusFrom(names, heldBy({ labels, notes: notes.states, startedAt }), digests);
   } catch (error) {
     if (!(error instanceof SealmountError)) throw error;
-    return unknown(`${error.message} [${error.code}]`);
+    return unknown(notes.states === null ? notes.why : `${error.message} [${error.code}]`);
   }
 }
 

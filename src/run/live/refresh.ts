@@ -11,6 +11,7 @@ import type { DigestKey } from "./digest-key.ts";
 import { findContainer, type KnownContainer } from "./find.ts";
 import { fileNames, hiddenFile, namesOf } from "./hidden.ts";
 import { readNotes } from "./notes.ts";
+import { refuseUntrusted } from "./sign.ts";
 import { compareValue, type Freshness, heldBy } from "./status.ts";
 import { type LivePhase, openStore, type StoreContext } from "./store.ts";
 
@@ -23,7 +24,11 @@ export interface RefreshOptions {
   readonly app?: string | undefined;
   /** The values of now of the container's app and environment; the caller wipes them. */
   readonly entries: readonly NamedValue[];
-  /** Tells which values have changed; without it all files are written. Stays the caller's. */
+  /**
+   * Must have signed the container's labels, and tells which values have changed. Without it, which is
+   * for values that are no secret, any container is given them, and all files are written. Stays the
+   * caller's.
+   */
   readonly digestKey?: DigestKey | undefined;
   /** Environment of the client: names its tmpfs folders. */
   readonly env: Env;
@@ -60,6 +65,7 @@ export interface RefreshResult {
  *
  * @throws SealmountError CONTAINER_MISSING; SECRET_MISSING for a file whose secret is gone;
  *   DELIVERY_FAILED when the files can't be reached or written (then the old ones are whole)
+ * @throws PolicyError LABELS_UNTRUSTED when the labels are not signed by the key
  */
 export async function refresh(options: RefreshOptions): Promise<RefreshResult> {
   const { engine, after = {}, onWarning } = options;
@@ -67,6 +73,7 @@ export async function refresh(options: RefreshOptions): Promise<RefreshResult> {
   const enter = phases(options);
   enter("find");
   const container = await findContainer(engine, options.container, options.app);
+  refuseUntrusted(container, options.digestKey);
   const cleanup = new Cleanup();
   const context = { engine, env: options.env, cleanup, container, enter };
   try {

@@ -6,6 +6,7 @@ import { liveContent } from "./content.ts";
 import type { NamedValue } from "./describe.ts";
 import type { DigestKey } from "./digest-key.ts";
 import type { KnownContainer } from "./find.ts";
+import { refuseUntrusted } from "./sign.ts";
 
 /** What goes into {@link reseed}. */
 export interface ReseedOptions {
@@ -13,6 +14,7 @@ export interface ReseedOptions {
   readonly container: KnownContainer;
   /** The values of now; the caller wipes them. */
   readonly entries: readonly NamedValue[];
+  /** Must have signed the container's labels; left out only for values that are no secret. */
   readonly digestKey?: DigestKey | undefined;
   readonly env: Env;
 }
@@ -23,9 +25,11 @@ export interface ReseedOptions {
  * @returns false when they are there already
  * @throws SealmountError SECRET_MISSING for a file whose secret is gone; DELIVERY_FAILED when the
  *   volumes are not those of that container, not in memory, or not held by it (it has stopped)
+ * @throws PolicyError LABELS_UNTRUSTED when the labels are not signed by the key
  */
 export async function reseed(o: ReseedOptions): Promise<boolean> {
   const { engine, container, entries, digestKey, env } = o;
+  refuseUntrusted(container, digestKey);
   const cleanup = new Cleanup();
   using content = liveContent(container.labels.spec, entries, digestKey);
   try {

@@ -15,6 +15,8 @@ export const LABEL_SPEC = "sealmount.spec";
 export const LABEL_DIGESTS = "sealmount.digests";
 /** Fingerprint of the key that the digests belong to. */
 export const LABEL_KEY = "sealmount.key";
+/** Over the labels of `sign.ts`, in hexadecimal digits, by the key that {@link LABEL_KEY} names. */
+export const LABEL_MAC = "sealmount.mac";
 /** `agent`: `sealmount agent` brings the files back after each start. */
 export const LABEL_RESEED = "sealmount.reseed";
 

@@ -59,7 +59,9 @@ export function compareValue(
 export type Status =
   | { readonly kind: "up to date" }
   | { readonly kind: "stale"; readonly names: readonly string[] }
-  | { readonly kind: "unknown"; readonly why: string };
+  | { readonly kind: "unknown"; readonly why: string }
+  /** Not signed by the app's key: perhaps not one of its containers. `refresh` gives it no values. */
+  | { readonly kind: "untrusted"; readonly why: string };
 
 /** A stale value counts more than one of which nothing is known. */
 export function statusFrom(
