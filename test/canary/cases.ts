@@ -40,6 +40,9 @@ export const IMAGE = `smtest-canary-${process.pid}`;
 /** A container of the app that runs while the cases are played. */
 export const CONTAINER = `${IMAGE}-live`;
 
+/** One that only looks like the app's. */
+export const FORGED = `${IMAGE}-forged`;
+
 const { loose } = CANARIES;
 const asked = (value: string): readonly Typing[] => [{ on: "(hidden): ", type: `${value}\r` }];
 
@@ -412,6 +415,12 @@ function badContainers(): readonly Case[] {
     { title: "refresh without a key", args: ["refresh", CONTAINER], exit: 4, env: nowhere },
     { title: "a signal that there is not", args: ["refresh", "--signal", loose, none], exit: 2 },
     { title: "refresh of no container", args: ["refresh", none], exit: 6 },
+    {
+      title: "refresh of a container that only looks like ours",
+      args: ["refresh", FORGED],
+      exit: 9,
+    },
+    { title: "refresh of all, with that one", args: ["refresh", "--all"], exit: 9 },
     { title: "revoke of no container", args: ["revoke", none], exit: 6 },
     { title: "down of no container", args: ["down", none], exit: 6 },
     {

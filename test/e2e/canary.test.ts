@@ -5,7 +5,7 @@
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { badCases, CONTAINER, goodCases, IMAGE, needsEngine } from "../canary/cases.ts";
+import { badCases, CONTAINER, FORGED, goodCases, IMAGE, needsEngine } from "../canary/cases.ts";
 import { playAll } from "../canary/play.ts";
 import { CANARIES, copyStage, makeStage } from "../canary/stage.ts";
 import { dockerCli, dockerOut, engineHost, testEngine } from "../engine/current.ts";
@@ -13,6 +13,7 @@ import { type ArgvWatch, watchArguments } from "../support/argv-watch.ts";
 import { leaksIn } from "../support/canary.ts";
 import { sealmountOut } from "../support/cli.ts";
 import { findOnDisk } from "../support/disk.ts";
+import { parseJson } from "../support/json.ts";
 
 const stage = await makeStage();
 /** The place of files in memory for this test alone: others run beside it. */
@@ -39,8 +40,19 @@ afterAll(async () => {
 });
 
 describe("IX20: no output holds a canary", () => {
-  beforeAll(async () => app(["run", "-d", "--env", "prod", "--name", CONTAINER, IMAGE]));
-  afterAll(async () => app(["down", "--timeout", "0", CONTAINER]));
+  beforeAll(async () => {
+    await app(["run", "-d", "--env", "prod", "--name", CONTAINER, IMAGE]);
+    // all but the mac
+    const labels = await dockerOut(["inspect", "-f", "{{json .Config.Labels}}", CONTAINER]);
+    const flags = Object.entries(parseJson<Record<string, string>>(labels))
+      .filter(([name]) => name !== "sealmount.mac")
+      .map(([name, text]) => `--label=${name}=${text}`);
+    await dockerOut(["run", "-d", `--name=${FORGED}`, ...flags, "busybox:local", "sleep", "600"]);
+  });
+  afterAll(async () => {
+    await dockerCli(["rm", "-f", FORGED]);
+    await app(["down", "--timeout", "0", CONTAINER]);
+  });
 
   const cases = [...goodCases(), ...badCases(stage)];
   playAll(

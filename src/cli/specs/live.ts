@@ -45,8 +45,8 @@ const PS: CommandSpec = {
   exits: [0, 2, 6, 9],
   notes: [
     "Values are compared by keyed digests, so the app's key is needed. Without it, without a " +
-      "manifest, or with files that are gone, the status is unknown, with the reason; --stale " +
-      "takes that for stale.",
+      "manifest, or with files that are gone, the status is unknown, with the reason; untrusted, " +
+      "when that key has not signed the container's labels. --stale takes both for stale.",
   ],
   load: () => import("../commands/ps.ts"),
 };
@@ -79,7 +79,8 @@ const REFRESH: CommandSpec = {
     "Options end at the first container. Each file is replaced at one moment: a reader finds the " +
       "old value or the new one. Variables, and files that are mounted alone, only a new container " +
       "gets: they are listed, and the exit code is 9. Signal and command (as --exec, or behind " +
-      "--) follow only when a file was replaced.",
+      "--) follow only when a file was replaced. A container whose labels are not signed by the " +
+      "app's key gets nothing, and the exit code is 9.",
   ],
   stopAtOperand: true,
   load: () => import("../commands/refresh.ts"),
