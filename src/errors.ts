@@ -18,6 +18,9 @@ export const EXIT = {
   policy: 9,
   /** `run` and `exec`: our own failure before the program started, as docker itself does. */
   beforeStart: 125,
+  /** The program can't be executed, or is not there: as docker and shells have it. */
+  notExecutable: 126,
+  notFound: 127,
   interrupted: 130,
 } as const;
 
@@ -66,7 +69,8 @@ export const ERROR_CODES = {
   BUILD_DOCKERFILE: EXIT.build,
   BUILD_SECRET_SIZE: EXIT.build,
   BUILD_OUTPUT: EXIT.build,
-  PROGRAM_NOT_FOUND: EXIT.beforeStart,
+  PROGRAM_NOT_EXECUTABLE: EXIT.notExecutable,
+  PROGRAM_NOT_FOUND: EXIT.notFound,
   LEAK_FOUND: EXIT.leak,
   SECRET_EXISTS: EXIT.policy,
   POLICY: EXIT.policy,

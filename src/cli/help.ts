@@ -21,6 +21,8 @@ export const EXIT_MEANING: Readonly<Record<ExitCode, string>> = {
   8: "a leak was found",
   9: "refused by policy",
   125: "our own failure before the program started",
+  126: "the program can't be executed",
+  127: "there is no such program",
   130: "interrupted",
 };
 

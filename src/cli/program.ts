@@ -16,7 +16,7 @@ const WRONG_USAGE = 2;
 const BEFORE_START = 125;
 
 /** Codes that `run` and `exec` keep; every other failure of ours is 125 there, as with docker. */
-const KEPT_CODES: readonly number[] = [1, 2, 3, 4, 5, 9, 130];
+const KEPT_CODES: readonly number[] = [1, 2, 3, 4, 5, 9, 126, 127, 130];
 
 /**
  * The command line without the process: words in, exit code out. Nothing here exits, reads

@@ -3,7 +3,7 @@ import type { Output } from "./output.ts";
 import type { Values } from "./values.ts";
 
 /** Exit codes that a command may list; what each means stands in `help.ts`. */
-export type ExitCode = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 125 | 130;
+export type ExitCode = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 125 | 126 | 127 | 130;
 
 /** One option, as help shows it and the parser knows it. */
 export interface OptionSpec {

@@ -35,7 +35,7 @@ export interface ExecOptions {
  * the new program, and when it fails it aborts, with a core dump that holds the secrets (measured).
  *
  * @returns the program's exit code, or 128 and the number of the signal that ended it
- * @throws {@link SealmountError} PROGRAM_NOT_FOUND, USAGE_CONFLICT, POLICY when a file has no
+ * @throws {@link SealmountError} PROGRAM_NOT_FOUND, PROGRAM_NOT_EXECUTABLE, USAGE_CONFLICT, POLICY when a file has no
  * tmpfs to go to, VALUE_INVALID when all variables together are too large; {@link InterruptedError} for a signal before the start
  */
 export async function exec(options: ExecOptions): Promise<{ readonly exitCode: number }> {
@@ -151,7 +151,7 @@ function notStarted(name: string, error: unknown): SealmountError {
     return new SealmountError("VALUE_INVALID", message, { hint });
   }
   const message = `program ${JSON.stringify(name)} can't be started (${code})`;
-  return new SealmountError("PROGRAM_NOT_FOUND", message, {
+  return new SealmountError("PROGRAM_NOT_EXECUTABLE", message, {
     hint: "run it by hand; perhaps the interpreter in its first line is missing",
   });
 }

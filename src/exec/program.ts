@@ -11,7 +11,7 @@ const DEFAULT_PATH = "/usr/bin:/bin";
  *
  * @param o.path - PATH of the program's own environment
  * @returns an absolute path
- * @throws {@link SealmountError} PROGRAM_NOT_FOUND
+ * @throws {@link SealmountError} PROGRAM_NOT_FOUND, PROGRAM_NOT_EXECUTABLE
  */
 export async function findProgram(o: {
   readonly program: string;
@@ -34,7 +34,7 @@ export async function findProgram(o: {
       hint: "check how it is spelt; the command comes after --",
     });
   }
-  throw new SealmountError("PROGRAM_NOT_FOUND", `${shown} can't be executed`, {
+  throw new SealmountError("PROGRAM_NOT_EXECUTABLE", `${shown} can't be executed`, {
     hint: `chmod +x ${found}`,
   });
 }

@@ -27,7 +27,7 @@ const DETACH_GRACE_MS = 500;
  * program ends for good, of others when the container is taken down, or found gone by the next run.
  *
  * @throws all that {@link planRun} and the engine throw; PROGRAM_NOT_FOUND when the image has no such
- *   program; INTERRUPTED after an abort
+ *   program, PROGRAM_NOT_EXECUTABLE when it is none; INTERRUPTED after an abort
  */
 export async function run(options: RunOptions): Promise<RunResult> {
   const { profiles, ...inputs } = await readInputs(options.container ?? {}, options.cwd);
@@ -207,13 +207,19 @@ async function explain(error: unknown, launched: Launched): Promise<unknown> {
     const fault = await explainPaths(launched.delivery.image, launched.files);
     if (fault !== null) return fault;
   }
-  if (!/executable file not found|exec: ".*": stat .*: no such file/.test(error.message)) {
-    return error;
-  }
   const { message, status } = error;
-  const hint = "name a program that the image has, or another --entrypoint";
-  return new DockerError("PROGRAM_NOT_FOUND", message, { status, hint });
+  if (NOT_FOUND.test(message)) {
+    const hint = "name a program that the image has, or another --entrypoint";
+    return new DockerError("PROGRAM_NOT_FOUND", message, { status, hint });
+  }
+  if (!NOT_EXECUTABLE.test(message)) return error;
+  const hint = "make it executable in the image, or name another program";
+  return new DockerError("PROGRAM_NOT_EXECUTABLE", message, { status, hint });
 }
+
+/** The words of runc and crun. */
+const NOT_FOUND = /executable file not found|exec: ".*": stat .*: no such file/;
+const NOT_EXECUTABLE = /exec: ".*": (?:permission denied|is a directory)/;
 
 function refuseMissingTerminal({ container = {}, io }: RunOptions): void {
   const wanted = container.tty === true && streamsOf(container).stdin;

@@ -113,7 +113,7 @@ export function goodCases(): readonly Case[] {
       exit: 127,
     },
     { title: "run of a program that fails", args: [...run, IMAGE, "false"], exit: 1 },
-    { title: "run of a program that is not there", args: [...run, IMAGE, "/nope"], exit: 125 },
+    { title: "run of a program that is not there", args: [...run, IMAGE, "/nope"], exit: 127 },
     { title: "exec", args: ["exec", "--env", "prod", "--only", "VARIABLE", "--", "true"], exit: 0 },
     {
       title: "exec of a program that prints its secret",
@@ -124,7 +124,7 @@ export function goodCases(): readonly Case[] {
     {
       title: "exec of a program that is not there",
       args: ["exec", "--only", "COMMON", "--", "/nope"],
-      exit: 125,
+      exit: 127,
     },
     { title: "ps", args: ["ps", "--no-trunc", "--any-app", "--all"], exit: 0 },
     { title: "refresh", args: ["refresh", "--force", CONTAINER], exit: 0 },

@@ -102,7 +102,7 @@ describe("run", () => {
 
   it.each([
     [["run", "--rm", "--pull", "never", "smtest-no-such-image"], 125, "IMAGE_MISSING"],
-    [["run", "--rm", BASE, "/no/such/program"], 125, "PROGRAM_NOT_FOUND"],
+    [["run", "--rm", BASE, "/no/such/program"], 127, "PROGRAM_NOT_FOUND"],
     [
       ["run", "--rm", "--file", "KEY=/etc/k,owner=nobody-4711", BASE, "true"],
       125,

@@ -168,7 +168,7 @@ describe("logins of a pull", () => {
     // it is a scratch image, so the pull is all that works
     const ran = await app.run(["--image-pull-secret", "PULL", private1, "true"]);
     expect(leaksIn(ran.bytes, [password])).toEqual([]);
-    expect(ran).toMatchObject({ code: 125, stderr: expect.stringContaining("PROGRAM_NOT_FOUND") });
+    expect(ran).toMatchObject({ code: 127, stderr: expect.stringContaining("PROGRAM_NOT_FOUND") });
     expect(await isThere(private1)).toBe(true);
     expect(tokens.logins.some((login) => login.startsWith("POST"))).toBe(true);
   });
@@ -248,7 +248,7 @@ describe("what goes wrong", () => {
     await dockerOut(["tag", "busybox:local", base]);
     await app.addSlot(foreign.host, "bot", password);
     const ran = await app.run(["--platform", "linux/s390x", base, "/none"]);
-    expect(ran).toMatchObject({ code: 125, stderr: expect.stringContaining(`pulling ${base}`) });
+    expect(ran).toMatchObject({ code: 127, stderr: expect.stringContaining(`pulling ${base}`) });
     expect(await dockerOut(["image", "inspect", "-f", "{{.Architecture}}", base])).toBe("s390x");
     // now it is there, and not pulled again
     const again = await app.run(["--platform", "linux/s390x", base, "/none"]);

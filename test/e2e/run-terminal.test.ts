@@ -141,7 +141,7 @@ describe("run on a terminal", () => {
 
   it("gives the terminal back after a failure", async () => {
     const ran = await onTerminal(["-it", "--entrypoint", "/none"], "", []);
-    expect(ran.code).toBe(125);
+    expect(ran.code).toBe(127);
     expect(ran.isRestored).toBe(true);
     expect(await state()).toBe("gone");
   });
@@ -242,13 +242,13 @@ describe("--cidfile", () => {
   });
 
   it.each([
-    ["could not be started", ["--entrypoint", "/none"], IMAGE],
-    ["could not be made", ["--memory", "1b"], IMAGE],
-    ["has no image", [], "smtest-none:1"],
-  ])("is taken back when the container %s", async (_title, options, image) => {
+    ["could not be started", ["--entrypoint", "/none"], IMAGE, 127],
+    ["could not be made", ["--memory", "1b"], IMAGE, 125],
+    ["has no image", [], "smtest-none:1", 125],
+  ])("is taken back when the container %s", async (_title, options, image, code) => {
     const call = ["run", "--name", NAME, "--cidfile", "cid", ...options, image];
     const ran = await sealmount(call, { cwd: world.cwd, env });
-    expect(ran.code).toBe(125);
+    expect(ran.code).toBe(code);
     await expect(readFile(path())).rejects.toMatchObject({ code: "ENOENT" });
     expect(await state()).toBe("gone");
   });

@@ -242,7 +242,7 @@ describe("run --via docker", () => {
   it("says so when docker is not installed", async () => {
     const nowhere = { ...env, PATH: world.home };
     const ran = await via("docker", ["--only", "KEY", "cats"], { env: nowhere });
-    expect(ran.code).toBe(125);
+    expect(ran.code).toBe(127);
     expect(ran.stderr).toContain("[PROGRAM_NOT_FOUND]");
   });
 });

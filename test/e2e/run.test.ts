@@ -222,8 +222,18 @@ describe("run: life of a container", () => {
 
   it.each([[{}], [{ rm: true }]])("takes a program that is not there back with %o", async (c) => {
     const ran = runIn({ container: c, entries: [secret("A", "x")], command: ["smtest-none"] });
-    await expect(ran).rejects.toMatchObject({ code: "PROGRAM_NOT_FOUND", exitCode: 125 });
+    await expect(ran).rejects.toMatchObject({ code: "PROGRAM_NOT_FOUND", exitCode: 127 });
   });
+
+  it.each(["smtest-none", "/smtest/none", "/etc", "/etc/passwd"])(
+    "has docker's exit code for the program %s",
+    async (program) => {
+      const words = ["run", "--rm", "--network=none", "busybox:local", program];
+      const { code } = await dockerCli(words);
+      const ran = runIn({ container: { rm: true, network: "none" }, command: [program] });
+      await expect(ran).rejects.toMatchObject({ exitCode: code });
+    },
+  );
 
   it("runs with docker's other options in force", async () => {
     const script =

@@ -100,4 +100,4 @@ export const NO_MASK: OptionSpec = {
 /** For commands that pass on a program's own code. */
 export const CODES_KEPT =
   "The exit code is the program's own, 128+N for a signal. Failures of sealmount before the " +
-  "start keep 2, 3, 4, 5 and 9; every other one is 125.";
+  "start keep 2, 3, 4, 5 and 9; 126 and 127 are those of a shell; every other one is 125.";

@@ -107,7 +107,7 @@ export const RUN: CommandSpec = {
     },
     { does: "what would be delivered", line: "sealmount run --dry-run --env prod cats" },
   ],
-  exits: [0, 1, 2, 3, 4, 5, 9, 125, 130],
+  exits: [0, 1, 2, 3, 4, 5, 9, 125, 126, 127, 130],
   notes: [
     "Options end at IMAGE. A secret without a file is an environment variable, which docker " +
       "inspect shows unless it is hidden; a file is on a read-only tmpfs below /run/secrets, and " +

@@ -72,7 +72,7 @@ const EXEC: CommandSpec = {
     { does: "one secret only", line: "sealmount exec --only DATABASE_URL -- psql" },
     { does: "what would be set", line: "sealmount exec --dry-run -- npm start" },
   ],
-  exits: [0, 1, 2, 3, 4, 5, 9, 125, 130],
+  exits: [0, 1, 2, 3, 4, 5, 9, 125, 126, 127, 130],
   notes: [
     "Options end at the first word that is none, or at --. " + CODES_KEPT,
     "With --container the program has the container's variables, and --env says whose values " +

@@ -265,7 +265,7 @@ describe("exec and run, without an engine", () => {
   });
 
   it.each([
-    [["exec", "--", "no-such-program-4711"], 125, "PROGRAM_NOT_FOUND"],
+    [["exec", "--", "no-such-program-4711"], 127, "PROGRAM_NOT_FOUND"],
     [["exec", "--file", "B", "--", "true"], 2, "USAGE_UNKNOWN"],
     [["exec", "--env", "build", "--", "true"], 2, "USAGE"],
     [["exec", "--key-file", "nope", "--", "true"], 4, "KEY_NOT_FOUND"],

@@ -128,16 +128,17 @@ describe("exec", () => {
 
 describe("what can't be started", () => {
   it.each([
-    ["a name that is nowhere", ["no-such-program-here"], "was not found in PATH"],
-    ["a path that is nowhere", ["./nowhere"], "was not found"],
-    ["a folder", ["/"], "can't be executed"],
-    ["a file that is no program", ["./data"], "can't be executed"],
-    ["a script whose interpreter is missing", ["./orphan"], "can't be started (ENOENT)"],
-  ])("%s: exit code 125", async (_, command, message) => {
+    ["a name that is nowhere", ["no-such-program-here"], 127, "was not found in PATH"],
+    ["a path that is nowhere", ["./nowhere"], 127, "was not found"],
+    ["a folder", ["/"], 126, "can't be executed"],
+    ["a file that is no program", ["./data"], 126, "can't be executed"],
+    ["a script whose interpreter is missing", ["./orphan"], 126, "can't be started (ENOENT)"],
+  ])("%s, as in a shell: %j exits %i", async (_, command, exitCode, message) => {
     writeFileSync(join(folder, "data"), "x", { mode: 0o644 });
     writeFileSync(join(folder, "orphan"), "#!/nowhere/sh\n", { mode: 0o755 });
     const error = await failureOf(run(command, [entry("X", CANARY)]));
-    expect(error).toMatchObject({ code: "PROGRAM_NOT_FOUND", exitCode: 125 });
+    const code = exitCode === 127 ? "PROGRAM_NOT_FOUND" : "PROGRAM_NOT_EXECUTABLE";
+    expect(error).toMatchObject({ code, exitCode });
     expect(error.message).toContain(message);
   });
 
