@@ -87,7 +87,6 @@ export interface ContainerInspect {
   };
   /** Since API 1.48, of engines with containerd's store. */
   readonly ImageManifestDescriptor?: {
-    readonly digest?: string;
     readonly platform?: { readonly os?: string; readonly architecture?: string } | null;
   } | null;
   readonly Config: ImageConfig & { readonly Tty: boolean; readonly Image: string };

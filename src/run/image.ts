@@ -64,11 +64,16 @@ async function inspect({ options: { engine }, plan }: ImageContext): Promise<Ima
       hint: "write os/arch or os/arch/variant, such as linux/arm64",
     });
   }
-  if (compareApi(engine.version.api, PLATFORM_API) >= 0) {
-    return engine.inspectImage(plan.image, { platform: JSON.stringify(withoutGaps(wanted)) });
+  const inspectWhole = async (): Promise<ImageInspect | null> => engine.inspectImage(plan.image);
+  if (compareApi(engine.version.api, PLATFORM_API) < 0) {
+    const image = await inspectWhole();
+    return image !== null && isFor(image, wanted) ? image : null;
   }
-  const image = await engine.inspectImage(plan.image);
-  return image !== null && isFor(image, wanted) ? image : null;
+  const query = { platform: JSON.stringify(withoutGaps(wanted)) };
+  const own = await engine.inspectImage(plan.image, query);
+  if (own === null) return null;
+  // containerd's store tells the id of the platform's manifest, of which no container can be made
+  return { ...own, Id: (await inspectWhole())?.Id ?? own.Id };
 }
 
 function withoutGaps({ variant, ...platform }: Platform): object {

@@ -11,6 +11,7 @@ import type { Ran, RunOptions } from "../support/process.ts";
 import { makeWorld, type World } from "../support/temp.ts";
 import { KINDS } from "./live-harness.ts";
 import { ENV, IMAGE, sweep } from "./run-harness.ts";
+import { APP_IMAGE, buildImages, removeImages } from "./run-image.ts";
 
 /** Containers that look like one of the app's, made by somebody who has no key. */
 
@@ -123,6 +124,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await dockerCli(["rmi", "-f", COPY]);
+  await removeImages();
   await world[Symbol.asyncDispose]();
 });
 
@@ -221,6 +223,22 @@ describe.each(KINDS)("all labels of a container with files by %s, copied", (kind
     made.push(own.stdout.trim());
     await rotate();
     expect(await at(["refresh", own.stdout.trim()])).toMatchObject({ code: 0 });
+  });
+});
+
+describe("what is signed", () => {
+  it("an image for one platform, whatever the engine takes for its id", async () => {
+    await buildImages();
+    const platform = await dockerOut(["version", "-f", "{{.Server.Os}}/{{.Server.Arch}}"]);
+    const own = ["-d", "--env", "prod", "--platform", platform];
+    const ran = await at(["run", ...own, APP_IMAGE, "sleep", "300"]);
+    expect([ran.code, ran.stderr]).toEqual([0, ""]);
+    const id = ran.stdout.trim();
+    made.push(id);
+    await rotate();
+    const refreshed = await at(["refresh", id]);
+    expect([refreshed.code, refreshed.stderr]).toEqual([0, ""]);
+    expect(await statusOf(id)).toEqual({ kind: "up to date" });
   });
 });
 

@@ -15,8 +15,6 @@ export interface LiveContainer {
   /** Id of its image, and `os/architecture` where the engine says it. */
   readonly image: string;
   readonly platform: string | undefined;
-  /** Digest of its platform's manifest, where the image is for several and the engine says it. */
-  readonly manifest: string | undefined;
   /** The engine's word: `running`, `exited`, `paused` … */
   readonly state: string;
   readonly running: boolean;
@@ -108,7 +106,7 @@ async function inspectOrNull(engine: Engine, id: string): Promise<ContainerInspe
 function toLive(inspect: ContainerInspect): LiveContainer {
   const { Id, Name, Image, State, Config } = inspect;
   const labels = Config.Labels ?? {};
-  const { platform, digest } = inspect.ImageManifestDescriptor ?? {};
+  const platform = inspect.ImageManifestDescriptor?.platform;
   return {
     id: Id,
     name: Name.replace(/^\//, ""),
@@ -116,7 +114,6 @@ function toLive(inspect: ContainerInspect): LiveContainer {
     environment: escapeControl(labels[LABEL_ENV] ?? ""),
     image: Image,
     platform: platform ? `${platform.os ?? "linux"}/${platform.architecture ?? ""}` : undefined,
-    manifest: digest,
     state: State.Status,
     running: State.Running,
     startedAt: Date.parse(State.StartedAt) || 0,

@@ -66,7 +66,7 @@ export function signLabels(labels: Labels, { digestKey, image }: Signing): Recor
  * @returns null when its labels are signed by that key, for its image
  */
 export function distrust(container: KnownContainer, digestKey: DigestKey): string | null {
-  const { rawLabels, labels, image, manifest } = container;
+  const { rawLabels, labels, image } = container;
   const { [LABEL_MAC]: mac } = rawLabels;
   const { fingerprint } = labels;
   if (mac === undefined || fingerprint === undefined) return "its labels are not signed";
@@ -74,8 +74,7 @@ export function distrust(container: KnownContainer, digestKey: DigestKey): strin
     return `its labels are signed by key ${fingerprint}, and key ${digestKey.fingerprint} counts`;
   }
   const found = Buffer.from(mac, "hex");
-  const images = [image, manifest ?? image, NO_IMAGE];
-  const isOurs = images.some((one) => equals(found, macFor(digestKey, rawLabels, one)));
+  const isOurs = [image, NO_IMAGE].some((one) => equals(found, macFor(digestKey, rawLabels, one)));
   return isOurs ? null : "its labels were changed, or signed for another image";
 }
 

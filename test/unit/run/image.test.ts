@@ -64,7 +64,11 @@ describe("what is asked of the engine", () => {
       { has: AMD64, pulls: ARM64, container: arm },
       [LOOK, PULL + FOR_ARM, LOOK],
     ],
-    ["an engine that knows it itself", { has: AMD64, container: arm, api: "1.49" }, [LOOK_FOR_ARM]],
+    [
+      "an engine that knows it itself",
+      { has: AMD64, container: arm, api: "1.49" },
+      [LOOK_FOR_ARM, LOOK],
+    ],
   ])("%s", async (_what, o, seen) => {
     const ensured = await ensure(o);
     expect(await ensured.outcome).toMatchObject({ Id: ID });

@@ -61,7 +61,6 @@ function container(rawLabels: Labels, o: Partial<KnownContainer> = {}): KnownCon
     environment,
     image: IMAGE,
     platform: undefined,
-    manifest: undefined,
     state: "running",
     running: true,
     startedAt: 1,
@@ -119,11 +118,6 @@ describe("signed labels", () => {
   it("IX26: copied to a container of another image are not", () => {
     const copied = container(signed(), { image: OTHER_IMAGE });
     expect(distrust(copied, KEY)).toContain("another image");
-  });
-
-  it("of an image for several platforms are, by the manifest of one", () => {
-    const own = container(signed(), { image: OTHER_IMAGE, manifest: IMAGE });
-    expect(distrust(own, KEY)).toBeNull();
   });
 
   it("made without an image are: a run without files, to which nothing can be delivered", () => {
