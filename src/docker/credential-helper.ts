@@ -18,6 +18,14 @@ const NOT_FOUND = "credentials not found in native keychain";
 /** The name under which a helper keeps an identity token. */
 const IDENTITY = "<token>";
 
+/** How a helper is asked. */
+export interface HelperOptions {
+  readonly env: Env;
+  readonly signal?: AbortSignal | undefined;
+  /** Two minutes by default; then it is killed. */
+  readonly timeLimitMs?: number | undefined;
+}
+
 /**
  * Asks `docker-credential-<name> get`.
  *
@@ -27,14 +35,15 @@ const IDENTITY = "<token>";
 export async function askHelper(
   name: string,
   server: string,
-  o: { readonly env: Env; readonly signal?: AbortSignal | undefined },
+  o: HelperOptions,
 ): Promise<{ readonly username: string; readonly secret: Secret } | null> {
   if (!/^[\w.-]+$/.test(name)) {
     throw unusable("docker's config.json names a credential helper with an impossible name");
   }
   const program = `docker-credential-${name}`;
-  const { code, stdout } = await ask(program, server, o);
+  const { code, stdout, isLate } = await ask(program, server, o);
   try {
+    if (isLate) throw tooSlow(program);
     if (code === 0) {
       const answer = readHelperAnswer(stdout);
       if (answer === null) throw unusable(`${program} printed no login`);
@@ -50,11 +59,15 @@ export async function askHelper(
   }
 }
 
-async function ask(
-  program: string,
-  server: string,
-  o: { readonly env: Env; readonly signal?: AbortSignal | undefined },
-): Promise<{ readonly code: number | null; readonly stdout: Buffer }> {
+interface Answer {
+  readonly code: number | null;
+  /** The caller overwrites it. */
+  readonly stdout: Buffer;
+  /** Killed for the time it took. */
+  readonly isLate: boolean;
+}
+
+async function ask(program: string, server: string, o: HelperOptions): Promise<Answer> {
   if (o.signal?.aborted === true) throw new InterruptedError();
   const { spawn } = await import("node:child_process");
   return new Promise((resolve, reject) => {
@@ -66,7 +79,11 @@ async function ask(
       // a process that it left behind may hold the pipe open for ever
       child.stdout.destroy();
     };
-    const timer = setTimeout(kill, TIME_LIMIT_MS);
+    let isLate = false;
+    const timer = setTimeout(() => {
+      isLate = true;
+      kill();
+    }, o.timeLimitMs ?? TIME_LIMIT_MS);
     o.signal?.addEventListener("abort", kill, { once: true });
     const finish = (): Buffer => {
       clearTimeout(timer);
@@ -87,7 +104,7 @@ async function ask(
     child.on("close", (code) => {
       const stdout = finish();
       if (o.signal?.aborted === true) reject(new InterruptedError());
-      else resolve({ code, stdout });
+      else resolve({ code, stdout, isLate });
     });
     // it may end before it has read its input
     child.stdin.on("error", () => undefined);
@@ -98,6 +115,12 @@ async function ask(
 function notStarted(program: string, code: string): DockerError {
   return new DockerError("REGISTRY_LOGIN", `${program} can't be started (${code})`, {
     hint: "install it, or take it out of credsStore and credHelpers in docker's config.json",
+  });
+}
+
+function tooSlow(program: string): DockerError {
+  return new DockerError("REGISTRY_LOGIN", `${program} did not answer in time`, {
+    hint: "run it by hand, unlock the key chain that it asks, then try again",
   });
 }
 

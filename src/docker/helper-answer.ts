@@ -20,9 +20,10 @@ const SHORT = new Map(
 
 /** @returns null for what is no object with a `Username` and a `Secret` */
 export function readHelperAnswer(json: Buffer): HelperAnswer | null {
+  const length = objectLength(json);
   let username: Buffer | null = null;
   let secret: Buffer | null = null;
-  for (const { key, start, end } of textMembers(json)) {
+  for (const { key, start, end } of textMembers(json.subarray(0, length))) {
     const value =
       key === "Username" || key === "Secret" ? unescaped(json.subarray(start, end)) : null;
     if (key === "Username") username = value;
@@ -31,6 +32,42 @@ export function readHelperAnswer(json: Buffer): HelperAnswer | null {
   if (username !== null && secret !== null) return { username: username.toString("utf8"), secret };
   secret?.fill(0);
   return null;
+}
+
+/**
+ * The length of the object that the text begins with, 0 when that is none. What follows is not looked
+ * at, as docker doesn't.
+ */
+function objectLength(json: Buffer): number {
+  let skeleton = "";
+  let depth = 0;
+  for (const { text, end } of pieces(json)) {
+    skeleton += text;
+    if (text === "{" || text === "[") depth += 1;
+    if (text === "}" || text === "]") depth -= 1;
+    if (depth === 0) return isObject(skeleton) ? end : 0;
+  }
+  return 0;
+}
+
+/** JSON piece by piece, with nothing in its strings: what is left may be a string itself. */
+function* pieces(json: Buffer): Generator<{ readonly text: string; readonly end: number }> {
+  for (let at = skipBlanks(json, 0); at < json.length;) {
+    const isString = json[at] === QUOTE;
+    const string = isString ? nextString(json, at) : null;
+    if (isString && string === null) return;
+    const text = isString ? '""' : String.fromCharCode(json[at] ?? 0);
+    at = string === null ? at + 1 : string.end + 1;
+    yield { text, end: at };
+  }
+}
+
+function isObject(text: string): boolean {
+  try {
+    return text.startsWith("{") && typeof JSON.parse(text) === "object";
+  } catch {
+    return false;
+  }
 }
 
 interface TextMember {

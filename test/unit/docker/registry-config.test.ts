@@ -5,6 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import fc from "fast-check";
 import { describe, expect, it, onTestFinished } from "vitest";
 
+import { askHelper } from "../../../src/docker/credential-helper.ts";
 import { readHelperAnswer } from "../../../src/docker/helper-answer.ts";
 import { registryLogin, type RegistryLogin } from "../../../src/docker/registry-config.ts";
 import { failureOf } from "../../support/failure.ts";
@@ -176,6 +177,16 @@ describe("credential helpers", () => {
     expect(failure.message).toMatch(expected);
   });
 
+  it("RI20: one that is slow is not waited for, nor what it started", async () => {
+    const { world, env } = await withHelper("sleep 5 & exec sleep 60");
+    const limits = { env: { ...world.env, ...env }, timeLimitMs: 200 };
+    const failure = await failureOf(askHelper("smtest", "a", limits));
+    expect(failure).toMatchObject({
+      code: "REGISTRY_LOGIN",
+      message: "docker-credential-smtest did not answer in time",
+    });
+  });
+
   it("an interrupt ends it", async () => {
     const { world, env, told } = await withHelper("exec sleep 60");
     const stop = new AbortController();
@@ -209,6 +220,11 @@ describe("a helper's answer", () => {
     );
   });
 
+  it("what follows it is not looked at, as docker doesn't", () => {
+    const json = ' {"Username":"a","Other":[{"b":1}],"Secret":"}"} {"Secret":"c"}\nbye';
+    expect(readHelperAnswer(Buffer.from(json))?.secret.toString()).toBe("}");
+  });
+
   it("undoes every escape", () => {
     const json = String.raw`{"Secret":"\"\\\/\b\f\n\r\t\u00fc\ud83d\ude00","Username":"\u0041"}`;
     const found = readHelperAnswer(Buffer.from(json));
@@ -223,6 +239,13 @@ describe("a helper's answer", () => {
     '{"Username":"a","Secret":7}',
     '{"Username":"a","Secret":"\\x"}',
     '{"Username":"a","Secret":"b',
+    '{"Username":"a","Secret":"b"',
+    '{"Username":"a","Secret":"b" c}',
+    '{"Username":"a" "Secret":"b"}',
+    '{"Username":"a","Secret":"b"]',
+    'unlocked\n{"Username":"a","Secret":"b"}',
+    '"Username":"a","Secret":"b"',
+    '[{"Username":"a","Secret":"b"}]',
   ])("%s is none", (json) => {
     expect(readHelperAnswer(Buffer.from(json))).toBeNull();
   });
