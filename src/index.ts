@@ -17,6 +17,12 @@ export { cacheFolder } from "./project/cache-folder.ts";
 export { findProject, MANIFEST_NAMES, type Project, reloadProject } from "./project/project.ts";
 export { initProject, type InitOptions, type InitResult } from "./project/init.ts";
 export { setSecret, type SetOptions, type SetResult } from "./project/set.ts";
+export {
+  type RegistrySlot,
+  setSlots,
+  type SlotResult,
+  type SlotTarget,
+} from "./project/set-slot.ts";
 export { removeSecret, type RemoveOptions, type RemoveResult } from "./project/remove.ts";
 export { listSecrets, type LengthClass, type SecretInfo } from "./project/list.ts";
 export { checkManifest, checkNames } from "./project/check.ts";
@@ -71,6 +77,13 @@ export {
 } from "./vault/environment.ts";
 export { BuildVault, type Login, SlotVault } from "./vault/build-vault.ts";
 export { dockerLogins, type LoginPlaces, slotsThenDocker } from "./vault/logins.ts";
+export {
+  importLogins,
+  type ImportedLogin,
+  type ImportLoginsOptions,
+  planLoginImport,
+  type PlannedLogin,
+} from "./vault/import-logins.ts";
 export { PullSecret, type PullSecretOptions } from "./vault/pull-secret.ts";
 export type { KeyringSource } from "./vault/open-entries.ts";
 export type { Selection } from "./vault/select.ts";

@@ -35,6 +35,11 @@ export function parseReference(text: string): ImageReference | null {
   return { host, path, tag: tag ?? (digest === undefined ? "latest" : undefined), digest };
 }
 
+/** True for what a registry can be called: a host name or address, with a port if any. */
+export function isRegistryHost(text: string): boolean {
+  return HOST.test(text);
+}
+
 /** True for an image by its id, which no registry knows. */
 export function isImageId(text: string): boolean {
   return /^(?:sha256:)?[0-9a-f]{64}$/.test(text);

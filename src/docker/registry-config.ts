@@ -7,8 +7,10 @@ import { join } from "node:path";
 
 import { DockerError, errnoOf } from "../errors.ts";
 import { Secret } from "../secret/secret.ts";
+import { configFolder } from "./client-config.ts";
 import { askHelper } from "./credential-helper.ts";
-import { hostnameOf, loginKeyOf, serverAddressOf } from "./registry-host.ts";
+import { isRegistryHost } from "./reference.ts";
+import { hostnameOf, loginKeyOf, registryOf, serverAddressOf } from "./registry-host.ts";
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -51,12 +53,11 @@ export async function registryLogin(
   o: RegistryConfigOptions,
 ): Promise<RegistryLogin | null> {
   const key = serverAddressOf(host);
-  const given = o.env["DOCKER_AUTH_CONFIG"];
-  if (given !== undefined && given !== "") {
-    const found = ofFile(parseConfig(given, "DOCKER_AUTH_CONFIG"), host);
-    if (found !== null) return found;
-  }
+  const given = givenConfig(o);
+  const first = given === null ? null : ofFile(given, host);
+  if (first !== null) return first;
   const config = await readConfig(o);
+  if (config === null) return null;
   const helper = helperOf(config, key);
   if (helper === "") return ofFile(config, host);
   const found = await askHelper(helper, key, o);
@@ -64,17 +65,71 @@ export async function registryLogin(
   return found ?? ofFile(config, host);
 }
 
-async function readConfig(o: RegistryConfigOptions): Promise<DockerConfig> {
-  const folder = o.env["DOCKER_CONFIG"];
-  const path = join(
-    folder === undefined || folder === "" ? join(o.home, ".docker") : folder,
-    "config.json",
-  );
+/** Where docker would look for a login, as far as its config tells. */
+export interface LoginOrigin {
+  /**
+   * `DOCKER_AUTH_CONFIG`, `docker-credential-NAME` (which may turn out to have none) or `config.json`;
+   * null where no login can be.
+   */
+  readonly from: string | null;
+  /** Registries that the config knows, by their hosts. */
+  readonly known: readonly string[];
+  /** False where there is no config at all. */
+  readonly hasConfig: boolean;
+}
+
+/**
+ * Where {@link registryLogin} would find a login. No helper is asked.
+ *
+ * @throws {@link DockerError} REGISTRY_LOGIN when the config can't be read
+ */
+export async function loginOrigin(
+  host: string,
+  o: Pick<RegistryConfigOptions, "env" | "home">,
+): Promise<LoginOrigin> {
+  const given = givenConfig(o);
+  const config = await readConfig(o);
+  const configs = [given, config].filter((one) => one !== null);
+  const known = new Set(configs.flatMap(knownHosts));
+  const helper = config === null ? "" : helperOf(config, serverAddressOf(host));
+  const file = helper === "" ? "config.json" : `docker-credential-${helper}`;
+  const inFile = config !== null && (helper !== "" || hasLogin(config, host));
+  return {
+    from: hasLogin(given, host) ? "DOCKER_AUTH_CONFIG" : inFile ? file : null,
+    known: [...known],
+    hasConfig: configs.length > 0,
+  };
+}
+
+function hasLogin(config: DockerConfig | null, host: string): boolean {
+  const login = config === null ? null : ofFile(config, host);
+  login?.secret.wipe();
+  return login !== null;
+}
+
+/** What stands in place of a host and is none may be anything: it is left out. */
+function knownHosts({ auths, credHelpers }: DockerConfig): string[] {
+  const names = [...auths.keys(), ...credHelpers.keys()].map(registryOf);
+  return names.filter(isRegistryHost);
+}
+
+function givenConfig({ env }: Pick<RegistryConfigOptions, "env">): DockerConfig | null {
+  const text = env["DOCKER_AUTH_CONFIG"];
+  return text === undefined || text === "" ? null : parseConfig(text, "DOCKER_AUTH_CONFIG");
+}
+
+/** @returns null when there is no such file */
+async function readConfig({
+  env,
+  home,
+}: Pick<RegistryConfigOptions, "env" | "home">): Promise<DockerConfig | null> {
+  const path = join(configFolder({ env, home }), "config.json");
   const text = await readFile(path, "utf8").catch((error: unknown) => {
     const code = errnoOf(error);
-    if (code === "ENOENT" || code === "ENOTDIR") return "{}";
+    if (code === "ENOENT" || code === "ENOTDIR") return null;
     throw unusable(`docker's config.json can't be read (${code})`);
   });
+  if (text === null) return null;
   return parseConfig(text.trim() === "" ? "{}" : text, "docker's config.json");
 }
 

@@ -27,7 +27,8 @@ export function hostnameOf(key: string): string {
   return key.replace(/^https?:\/\//, "").replace(/\/.*$/s, "");
 }
 
-function registryOf(key: string): string {
+/** The registry that a host or key names; Docker Hub is `docker.io` under each of its names. */
+export function registryOf(key: string): string {
   const host = hostnameOf(key);
   return DOCKER_HUB_NAMES.has(host) ? DOCKER_HUB : host;
 }

@@ -80,7 +80,10 @@ export interface SecretFiles {
  * `registries."ghcr.io".password`, as its name: sealing binds it to exactly that slot.
  */
 export interface Slot {
+  /** Docker Hub is `docker.io` whatever the file calls it. */
   readonly host: string;
+  /** The host as written. */
+  readonly name: string;
   readonly username?: string;
   readonly secret?: Entry;
   readonly place: Place;

@@ -42,6 +42,7 @@ function readSlot(fields: Fields, host: string, attribute: string): Slot {
     readEntry({ problems, scope: COMMON, path, name: slotName(path), files: false }, member);
   return {
     host: isHub ? DOCKER_HUB : host,
+    name: host,
     place: problems.place(fields.at, fields.path),
     ...(username === undefined ? {} : { username }),
     ...(secret ? { secret } : {}),

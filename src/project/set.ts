@@ -1,15 +1,14 @@
-import { parsePublicKey } from "../crypto/keypair.ts";
-import type { PublicKey } from "../crypto/keypair.ts";
 import { seal } from "../crypto/seal.ts";
-import { KeyStoreError, PolicyError, UsageError } from "../errors.ts";
-import { SOURCE_ATTRIBUTES } from "../manifest/entry.ts";
+import { PolicyError, UsageError } from "../errors.ts";
 import { filePathFault, isOwner } from "../manifest/file-target.ts";
-import { BUILD, publicKeyFor } from "../manifest/model.ts";
+import { BUILD } from "../manifest/model.ts";
 import type { Entry, FileTarget, Scope } from "../manifest/model.ts";
 import { isDate } from "../manifest/names.ts";
 import { tomlKey, tomlString } from "../manifest/toml-text.ts";
 import type { Secret } from "../secret/secret.ts";
 import type { Project } from "./project.ts";
+import { publicKeyOf } from "./public-key.ts";
+import { type Attribute, putEntry } from "./put-entry.ts";
 import { checkTarget, entryOf, sectionOf } from "./scopes.ts";
 import { writeManifest } from "./write.ts";
 
@@ -63,14 +62,15 @@ export async function setSecret(project: Project, o: SetOptions): Promise<SetRes
   const publicKey = publicKeyOf(project, o.scope);
   const { app } = project.manifest.seal;
   const encrypted = await seal(publicKey, { app, scope: o.scope, name: o.name }, o.value);
-  await writeManifest(project, await edited(project, o, encrypted));
   const { name, scope } = o;
   const { file } = project.manifest;
+  const at = { section: sectionOf(scope), name, file };
+  await writeManifest(project, await putEntry(project.text, at, attributesOf(o, encrypted)));
   return { name, scope, replaced, keyId: publicKey.fingerprint, file };
 }
 
 /** Attributes as TOML, in the order in which a new entry shows them. */
-function attributesOf(o: SetOptions, encrypted: string): [string, string][] {
+function attributesOf(o: SetOptions, encrypted: string): Attribute[] {
   const { file, expires, type, description } = o;
   const mode = file?.mode?.toString(8).padStart(4, "0");
   const texts: [string, string | undefined][] = [
@@ -81,44 +81,10 @@ function attributesOf(o: SetOptions, encrypted: string): [string, string][] {
     ["type", type],
     ["description", description],
   ];
-  const attributes = texts.flatMap(([name, text]): [string, string][] =>
+  const attributes = texts.flatMap(([name, text]): Attribute[] =>
     text === undefined ? [] : [[name, tomlString(text)]],
   );
   return expires === undefined ? attributes : [...attributes, ["expires", expires]];
-}
-
-async function edited(project: Project, o: SetOptions, encrypted: string): Promise<string> {
-  const { formOf, removeEntry, setEntry } = await import("../manifest/edit.ts");
-  const attributes = attributesOf(o, encrypted);
-  const at = { section: sectionOf(o.scope), name: o.name, file: project.manifest.file };
-  if (formOf(project.text, at) !== "table") {
-    const rows = attributes.map(([name, value]) => `${tomlKey(name)} = ${value}`);
-    return setEntry(project.text, { ...at, value: `{ ${rows.join(", ")} }` });
-  }
-  const section = [...at.section, o.name];
-  let { text } = project;
-  for (const name of SOURCE_ATTRIBUTES) {
-    if (name !== "encrypted") text = removeEntry(text, { ...at, section, name }) ?? text;
-  }
-  for (const [name, value] of attributes) {
-    text = setEntry(text, { ...at, section, name, value });
-  }
-  return text;
-}
-
-function publicKeyOf(project: Project, scope: Scope): PublicKey {
-  const text = publicKeyFor(project.manifest.seal, scope);
-  const place = { file: project.manifest.file, key: "seal.public_key" };
-  if (text === undefined) {
-    const message = `the manifest has no public key to seal for (scope ${tomlKey(scope)})`;
-    throw new KeyStoreError("KEY_NOT_FOUND", message, { place, hint: "sealmount key new" });
-  }
-  const publicKey = parsePublicKey(text);
-  if (publicKey) return publicKey;
-  throw new KeyStoreError("KEY_INVALID", "the manifest's public key can't be read", {
-    place,
-    hint: "write the one that sealmount key ls shows",
-  });
 }
 
 function checkAttributes({ file, expires, scope }: SetOptions): void {

@@ -85,7 +85,7 @@ const BROKEN = [
 ] as const;
 const HELPER = [
   "names a credential helper, which is on another machine",
-  "set it to a file that has the login itself, in auths",
+  "there: sealmount import --docker-auth HOST; or set it to a file that has the login in auths",
 ] as const;
 
 function entryOf({ manifest }: VaultProject, { name, environment }: PullSecretOptions): Entry {

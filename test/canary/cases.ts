@@ -1,7 +1,7 @@
 /** Every command, and every bad input of which the design speaks, with the exit code it must have. */
 import type { RunOptions } from "../support/process.ts";
 import type { Typing } from "../support/terminal.ts";
-import { CANARIES, type Files, NO_REGISTRY, sealedText, type Stage } from "./stage.ts";
+import { CANARIES, type Files, HELPER_PATH, NO_REGISTRY, sealedText, type Stage } from "./stage.ts";
 
 export interface Case {
   readonly title: string;
@@ -77,6 +77,8 @@ export function goodCases(): readonly Case[] {
       stdin: loose,
       typing: asked(loose),
     },
+    importCase("import of a helper's login", 0, "canary", "ghcr.io"),
+    importCase("import, dry run", 0, "canary", "ghcr.io", "--dry-run"),
     { title: "run", args: [...run, IMAGE, "true"], exit: 0 },
     { title: "run, dry run", args: ["run", "--dry-run", "--env", "prod", IMAGE], exit: 0 },
     {
@@ -233,6 +235,33 @@ function badArguments(): readonly Case[] {
       exit: 125,
     },
     ...badPulls(run),
+    ...badImports(),
+  ];
+}
+
+/** `import` of the login that a credential helper has. */
+function importCase(title: string, exit: number, helper: string, ...args: string[]): Case {
+  return {
+    title: `RI20: ${title}`,
+    args: ["import", "--docker-auth", ...args],
+    exit,
+    env: { PATH: HELPER_PATH },
+    files: { "../home/.docker/config.json": JSON.stringify({ credsStore: helper }) },
+  };
+}
+
+function badImports(): readonly Case[] {
+  const taken = '[registries."ghcr.io"]\npassword = "plain"\n[seal]\npublic_key = "';
+  const key = `smp1_${Buffer.alloc(32, 7).toString("base64url")}"\n`;
+  const exists = importCase("import over a login", 9, "canary", "ghcr.io");
+  const plain = importCase("import of a broken config", 6, "canary", "ghcr.io");
+  return [
+    importCase("import of what a helper prints that is no login", 6, "garbage", "ghcr.io"),
+    importCase("import with a helper that is missing", 6, "nope", "ghcr.io"),
+    importCase("import for a value as the host", 2, "canary", loose),
+    importCase("import of a value as an argument", 2, "canary", "ghcr.io", loose),
+    { ...exists, files: { ...exists.files, "iterapp.toml": taken + key } },
+    { ...plain, files: { "../home/.docker/config.json": `{"auths":{"ghcr.io":{"auth":"${loose}` } },
   ];
 }
 

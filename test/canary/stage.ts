@@ -15,6 +15,8 @@ export const CANARIES = {
   build: canary("build"),
   /** Password of a registry, in a pull secret. */
   pull: canary("pull"),
+  /** Password that docker's credential helper gives. */
+  login: canary("login"),
   /** Never sealed: typed as an argument, put into a broken file, … */
   loose: canary("loose"),
 } as const;
@@ -27,6 +29,9 @@ RUN --mount=type=secret,id=token,required=true wc -c < /run/secrets/token > /len
 RUN echo app:x:1234:1234::/:/bin/sh >> /etc/passwd && echo app:x:1234: >> /etc/group && mkdir /folder
 CMD ["sleep", "300"]
 `;
+
+/** PATH with docker's credential helpers `canary`, which has a login, and `garbage`, as cases see it. */
+export const HELPER_PATH = `../home/bin:${process.env["PATH"] ?? ""}`;
 
 /** An app whose manifest holds all canaries, with its key; cases work on copies of it. */
 export interface Stage extends AsyncDisposable {
@@ -52,6 +57,14 @@ export async function makeStage(): Promise<Stage> {
   await seal(["set", "token", "--build", "--stdin"], CANARIES.build);
   await seal(["set", "pull", "--build", "--stdin"], pullSecret());
   await world.write("Dockerfile", BASE_DOCKERFILE);
+  const login = JSON.stringify({ ServerURL: "a", Username: "bot", Secret: CANARIES.login });
+  for (const [name, words] of [
+    ["canary", login],
+    ["garbage", `${login.slice(0, -2)} ${CANARIES.login}`],
+  ] as const) {
+    const body = `#!/bin/sh\ncat <<'END' | tee /dev/stderr\n${words}\nEND\n`;
+    await world.write(`../home/bin/docker-credential-${name}`, body, 0o755);
+  }
   const key = (await seal(["key", "export", "--app", "cats"])).trim();
   return {
     world,

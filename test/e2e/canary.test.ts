@@ -29,8 +29,8 @@ async function app(args: readonly string[]): Promise<void> {
 
 beforeAll(async () => {
   await app(["build", "-t", IMAGE, "."]);
-  const { common, variable, file, build, pull } = CANARIES;
-  watch = await watchArguments([common, variable, file, build, pull, stage.key]);
+  const { common, variable, file, build, pull, login } = CANARIES;
+  watch = await watchArguments([common, variable, file, build, pull, login, stage.key]);
 });
 
 afterAll(async () => {

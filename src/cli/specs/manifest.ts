@@ -1,5 +1,5 @@
 import type { CommandSpec, OptionSpec } from "../spec.ts";
-import { ENVIRONMENT, JSON_OUTPUT, MANIFEST } from "./options.ts";
+import { DRY_RUN, ENVIRONMENT, JSON_OUTPUT, MANIFEST } from "./options.ts";
 
 /** The commands that read and edit the manifest; none of them needs a private key. */
 
@@ -137,4 +137,42 @@ const RM: CommandSpec = {
   load: () => import("../commands/rm.ts"),
 };
 
-export const MANIFEST_SPECS: readonly CommandSpec[] = [INIT, SET, LS, CHECK, RM];
+const IMPORT: CommandSpec = {
+  name: "import",
+  summary: "seal what another tool keeps on this machine: docker's logins",
+  arguments: [],
+  options: [
+    {
+      long: "docker-auth",
+      value: "HOST",
+      repeat: true,
+      about: "the login that docker has for HOST, into [registries]; a credential helper is asked",
+    },
+    { long: "force", about: "replace the login that the manifest has (else exit 9)" },
+    DRY_RUN,
+    ...MANIFEST,
+    JSON_OUTPUT,
+  ],
+  examples: [
+    {
+      does: "after docker login ghcr.io, for machines where nobody logs in",
+      line: "sealmount import --docker-auth ghcr.io",
+    },
+    {
+      does: "two of them, or none: one is Docker Hub",
+      line: "sealmount import --docker-auth docker.io --docker-auth registry.example.com:5000",
+    },
+    {
+      does: "where a login would come from; no helper is started",
+      line: "sealmount import --dry-run --docker-auth ghcr.io",
+    },
+  ],
+  exits: [0, 2, 3, 4, 6, 9, 130],
+  notes: [
+    "Logins are looked for where docker does it: DOCKER_AUTH_CONFIG, then credHelpers, credsStore " +
+      "and auths of its config.json, which is only read. Only the public key of the manifest is used.",
+  ],
+  load: () => import("../commands/import.ts"),
+};
+
+export const MANIFEST_SPECS: readonly CommandSpec[] = [INIT, SET, LS, CHECK, RM, IMPORT];

@@ -13,8 +13,8 @@ let watch: ArgvWatch;
 
 beforeAll(async () => {
   // all but `loose`, which cases type as an argument themselves
-  const { common, variable, file, build, pull } = CANARIES;
-  watch = await watchArguments([common, variable, file, build, pull, stage.key]);
+  const { common, variable, file, build, pull, login } = CANARIES;
+  watch = await watchArguments([common, variable, file, build, pull, login, stage.key]);
 });
 
 afterAll(() => stage[Symbol.asyncDispose]());

@@ -362,3 +362,68 @@ describe("exec and run, without an engine", () => {
     );
   });
 });
+
+describe("import", () => {
+  const password = canary("login");
+  const config = (): string => {
+    const auth = Buffer.from(`bot:${password}`).toString("base64");
+    return JSON.stringify({ auths: { "ghcr.io": { auth } } });
+  };
+
+  beforeEach(async () => {
+    await ok(["init", "--app", "cats"]);
+    await world.write("../home/.docker/config.json", config());
+  });
+  afterEach(() => expect(leaksIn(written, [password])).toEqual([]));
+
+  it("RI20: seals docker's login, once", async () => {
+    const sealed = 'sealed the login of bot for ghcr.io (registries."ghcr.io".password)\n';
+    const args = ["import", "--docker-auth", "ghcr.io"];
+    expect(await ok(args)).toMatchObject({ stdout: "", stderr: sealed });
+    expect(await run(args)).toMatchObject({
+      code: 9,
+      stderr: expect.stringContaining("[SECRET_EXISTS]"),
+    });
+    expect((await ok([...args, "--force"])).stderr).toBe(sealed.replace("sealed", "replaced"));
+    expect((await ok(["ls"])).stdout).toContain('registries."ghcr.io".password');
+    expect(leaksIn(await manifest(), [password])).toEqual([]);
+  });
+
+  it("RI20: a token of a cloud is told about", async () => {
+    const cloud = { auths: { "ghcr.io": { username: "AWS", password } } };
+    await world.write("../home/.docker/config.json", JSON.stringify(cloud));
+    const { stderr } = await ok(["import", "--docker-auth", "ghcr.io"]);
+    expect(stderr).toContain("warning: such a token for ghcr.io ends within hours");
+  });
+
+  it("RI20: --json and --dry-run are data", async () => {
+    const args = ["import", "--docker-auth", "ghcr.io"];
+    const before = await manifest();
+    const planned = await ok([...args, "--dry-run"]);
+    expect(JSON.parse(planned.stdout)).toEqual([
+      {
+        host: "ghcr.io",
+        key: 'registries."ghcr.io".password',
+        replaces: false,
+        from: "config.json",
+      },
+    ]);
+    expect(await manifest()).toBe(before);
+    const done = await ok([...args, "--json"]);
+    expect(JSON.parse(done.stdout)).toMatchObject([{ username: "bot", replaced: false }]);
+    expect(done.stderr).toBe("");
+  });
+
+  it.each([
+    [[], 2, "nothing to import is named"],
+    [["--docker-auth", ""], 2, "this is no host of a registry"],
+    [["--docker-auth", "other.example"], 6, "docker has no login for other.example"],
+    [[".env"], 2, "takes no argument"],
+  ])("import %j exits %i", async (args, code, message) => {
+    expect(await run(["import", ...args])).toMatchObject({
+      code,
+      stdout: "",
+      stderr: expect.stringContaining(message),
+    });
+  });
+});
