@@ -31,6 +31,7 @@ export {
   COMMON,
   DEFAULT_ENVIRONMENT,
   type Entry,
+  type FilesSource,
   type FileTarget,
   type Manifest,
   publicKeyFor,

@@ -44,14 +44,15 @@ export function readFileTarget(fields: Fields): FileTarget | undefined {
     return undefined;
   }
   const path = readPath(fields);
+  const ownership = readOwnership(fields);
+  return path === undefined ? undefined : { path, ...ownership };
+}
+
+/** Reads `owner` and `mode`. */
+export function readOwnership(fields: Fields): Pick<FileTarget, "owner" | "mode"> {
   const owner = readOwner(fields);
   const mode = readMode(fields);
-  if (path === undefined) return undefined;
-  return {
-    path,
-    ...(owner === undefined ? {} : { owner }),
-    ...(mode === undefined ? {} : { mode }),
-  };
+  return { ...(owner === undefined ? {} : { owner }), ...(mode === undefined ? {} : { mode }) };
 }
 
 function readPath(fields: Fields): string | undefined {

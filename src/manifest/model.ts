@@ -66,12 +66,24 @@ export interface Seal {
   readonly requireBound: boolean;
 }
 
-/** A whole Kubernetes secret as files, one for each of its keys. */
+/** An item of `[[secret_files]]`: files that hold for every environment. */
 export interface SecretFiles {
+  /** As written, absolute: a folder when it ends with a slash or a whole secret goes there. */
   readonly mountPath: string;
-  readonly secret: string;
+  readonly source: FilesSource;
+  readonly owner?: string;
+  readonly mode?: number;
   readonly place: Place;
 }
+
+/** What the files of a `[[secret_files]]` hold. */
+export type FilesSource =
+  /** A whole Kubernetes secret, one file for each of its keys. */
+  | { readonly kind: "secret"; readonly secret: string }
+  /** Values of the environment; their entries carry the file. The place is that of the list. */
+  | { readonly kind: "names"; readonly names: readonly string[]; readonly place: Place }
+  /** Keys of a Kubernetes secret, named `SECRET/KEY`, or one template, named by its path. */
+  | { readonly kind: "entries"; readonly entries: readonly Entry[] };
 
 /**
  * Credentials for one host, used to pull images or fetch git contexts.

@@ -2,6 +2,7 @@ import { UsageError } from "../errors.ts";
 import { BUILD, COMMON, DEFAULT_ENVIRONMENT } from "./model.ts";
 import type { Entry, Manifest } from "./model.ts";
 import { isEnvironmentName } from "./names.ts";
+import { ownEntries, unsetEntries } from "./secret-files.ts";
 
 /**
  * The environment to use: the flag, else the variable, else the manifest's `default_environment`,
@@ -34,14 +35,21 @@ export function chooseEnvironment(o: {
 }
 
 /**
- * Everything an environment has: `[env.common]`, overlaid name by name by its own section.
+ * Everything an environment has: `[env.common]`, overlaid name by name by its own section, and what
+ * `[[secret_files]]` adds, but for whole Kubernetes secrets, whose names only the cluster knows.
  *
- * @returns in file order of common, then what only the environment has
+ * @returns in file order of common, then what only the environment has, then names of
+ *   `[[secret_files]]` that have no value here (as `unset`), then its keys and templates
  */
 export function overlayEnvironment(
   manifest: Manifest,
   environment: string,
 ): ReadonlyMap<string, Entry> {
-  const { environments } = manifest;
-  return new Map([...(environments.get(COMMON) ?? []), ...(environments.get(environment) ?? [])]);
+  const { environments, secretFiles } = manifest;
+  const values = [...(environments.get(COMMON) ?? []), ...(environments.get(environment) ?? [])];
+  const entries = new Map(values);
+  const has = (name: string): boolean => entries.has(name);
+  const unset = unsetEntries(secretFiles, { environment, has });
+  for (const entry of [...unset, ...ownEntries(secretFiles)]) entries.set(entry.name, entry);
+  return entries;
 }

@@ -1,19 +1,28 @@
 import { readEntry } from "./entry.ts";
-import { Fields } from "./fields.ts";
+import type { Fields } from "./fields.ts";
 import { BUILD, COMMON } from "./model.ts";
-import type { Entry, Scope, SecretFiles } from "./model.ts";
+import type { Entry, FileTarget, Scope } from "./model.ts";
 import { isBuildId, isEnvName, isEnvironmentName } from "./names.ts";
-import { membersInOrder } from "./tree-model.ts";
-import type { TomlMember, TomlTable } from "./tree-model.ts";
+import type { TomlMember } from "./tree-model.ts";
 
-/** Reads `[env.*]`: by environment, then by name. */
-export function readEnvironments(root: Fields): Map<string, ReadonlyMap<string, Entry>> {
+/** Files that `[[secret_files]]` makes of values, by their names. */
+type Listed = ReadonlyMap<string, FileTarget>;
+
+/**
+ * Reads `[env.*]`: by environment, then by name.
+ *
+ * @param listed - values that are files without saying so themselves
+ */
+export function readEnvironments(
+  root: Fields,
+  listed: Listed,
+): Map<string, ReadonlyMap<string, Entry>> {
   const environments = new Map<string, ReadonlyMap<string, Entry>>();
   const env = root.table("env");
   for (const [name, { node }] of env?.members() ?? []) {
     if (!env || !checkEnvironment(env, name, node.kind === "table")) continue;
     const section = env.table(name);
-    if (section) environments.set(name, readEntries(section, name));
+    if (section) environments.set(name, readEntries(section, name, listed));
   }
   return environments;
 }
@@ -34,22 +43,31 @@ function checkEnvironment(env: Fields, name: string, isTable: boolean): boolean 
   return false;
 }
 
-function readEntries(section: Fields, scope: Scope): Map<string, Entry> {
+function readEntries(section: Fields, scope: Scope, listed: Listed): Map<string, Entry> {
   const entries = new Map<string, Entry>();
   for (const [name, member] of section.members()) {
-    const entry = readEnvEntry(section, scope, [name, member]);
-    if (entry) entries.set(name, entry);
+    const file = listed.get(name);
+    const entry = readEnvEntry(section, scope, { name, member, isListed: file !== undefined });
+    if (entry?.file && file) refuseTwoPaths(section, name);
+    if (entry) entries.set(name, file === undefined ? entry : { ...entry, file });
   }
   return entries;
+}
+
+function refuseTwoPaths(section: Fields, name: string): void {
+  section.complain(name, "the file has two paths: its own, and one of [[secret_files]]", {
+    hint: "take file out here, or take the name out of names there",
+  });
 }
 
 function readEnvEntry(
   section: Fields,
   scope: Scope,
-  [name, member]: [string, TomlMember],
+  o: { readonly name: string; readonly member: TomlMember; readonly isListed: boolean },
 ): Entry | undefined {
-  const isFile = member.node.kind === "table" && member.node.members.has("file");
-  if (!isFile && !isEnvName(name)) {
+  const { name, member, isListed } = o;
+  const hasFile = member.node.kind === "table" && member.node.members.has("file");
+  if (!hasFile && !isListed && !isEnvName(name)) {
     section.complain(name, "this is no name of an environment variable", {
       hint: 'use letters, digits and _, or deliver it as a file: { …, file = "/run/secrets/…" }',
     });
@@ -78,28 +96,4 @@ export function readBuildSecrets(root: Fields): Map<string, Entry> {
     if (entry) secrets.set(name, entry);
   }
   return secrets;
-}
-
-/** Reads `[[secret_files]]`; keys of the platform that we do not know are read past. */
-export function readSecretFiles(root: Fields): SecretFiles[] {
-  const found: SecretFiles[] = [];
-  for (const node of root.array("secret_files")?.items ?? []) {
-    const item = node.kind === "table" ? readItem(root, node) : undefined;
-    if (item) found.push(item);
-    if (node.kind !== "table") root.complain("secret_files", "each item has to be a table");
-  }
-  return found;
-}
-
-function readItem(root: Fields, node: TomlTable): SecretFiles | undefined {
-  const [first] = membersInOrder(node);
-  const at = first?.[1].at ?? root.member("secret_files")?.at ?? root.at;
-  const fields = new Fields(root.problems, ["secret_files"], { at, node });
-  for (const name of ["mount_path", "secret"]) {
-    if (!fields.has(name)) fields.complain(name, `${name} is missing`);
-  }
-  const mountPath = fields.text("mount_path");
-  const secret = fields.text("secret");
-  if (mountPath === undefined || secret === undefined) return undefined;
-  return { mountPath, secret, place: root.problems.place(at, fields.path) };
 }

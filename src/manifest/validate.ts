@@ -7,7 +7,9 @@ import { nearMiss } from "./near-miss.ts";
 import { Problems } from "./problems.ts";
 import { readRun } from "./run-section.ts";
 import { readSeal } from "./seal-section.ts";
-import { readBuildSecrets, readEnvironments, readSecretFiles } from "./sections.ts";
+import { listedFiles } from "./secret-files.ts";
+import { readSecretFiles } from "./secret-files-section.ts";
+import { readBuildSecrets, readEnvironments } from "./sections.ts";
 import { readSlots } from "./slots.ts";
 import type { TomlNode, TomlTable } from "./tree-model.ts";
 
@@ -41,8 +43,9 @@ export function validateManifest(
 function readManifest(root: Fields, context: ManifestContext): Manifest {
   const { problems } = root;
   const seal = readSeal(root, context);
-  const environments = readEnvironments(root);
-  fileClashes(environments, problems);
+  const secretFiles = readSecretFiles(root);
+  const environments = readEnvironments(root, listedFiles(secretFiles));
+  fileClashes({ environments, secretFiles }, problems);
   const defaultEnvironment = readDefaultEnvironment(root);
   const run = readRun(root);
   warnNearMisses(root);
@@ -51,7 +54,7 @@ function readManifest(root: Fields, context: ManifestContext): Manifest {
     seal,
     environments,
     buildSecrets: readBuildSecrets(root),
-    secretFiles: readSecretFiles(root),
+    secretFiles,
     registries: readSlots(root, "registries"),
     git: readSlots(root, "git"),
     applings: readApplings(root),

@@ -3,6 +3,7 @@ import { BUILD, COMMON, publicKeyFor } from "../manifest/model.ts";
 import type { Entry } from "../manifest/model.ts";
 import { overlayEnvironment } from "../manifest/overlay.ts";
 import { tomlKey } from "../manifest/toml-text.ts";
+import { checkSecretFiles } from "./check-files.ts";
 import type { Project } from "./project.ts";
 import { entriesOf, scopesOf } from "./scopes.ts";
 
@@ -28,7 +29,7 @@ export function checkNames(
 
 /**
  * What is wrong with a manifest that parses, without opening a value: plain values under names of
- * secrets, expired values, names that are declared but not set.
+ * secrets, expired values, names that are declared, or needed by `[[secret_files]]`, but not set.
  *
  * @param o.strict - also what only looks wrong: warnings of the parser, plain build secrets, sealed
  *   values in a scope without a public key (they can't be set again)
@@ -49,7 +50,8 @@ export function checkManifest(
       ...(strict && publicKeyFor(manifest.seal, scope) === undefined ? noKey(entry) : []),
     ]),
   );
-  return [...issues, ...(strict ? manifest.warnings : [])].toSorted(
+  const files = checkSecretFiles(manifest);
+  return [...issues, ...files, ...(strict ? manifest.warnings : [])].toSorted(
     (a, b) => (a.place.line ?? 0) - (b.place.line ?? 0),
   );
 }

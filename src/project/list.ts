@@ -1,8 +1,9 @@
 import { fingerprintOf } from "../crypto/keypair.ts";
 import type { Place } from "../errors.ts";
-import { publicKeyFor } from "../manifest/model.ts";
-import type { Entry, FileTarget, Manifest, Scope, Source } from "../manifest/model.ts";
+import { COMMON, publicKeyFor } from "../manifest/model.ts";
+import type { Entry, FileTarget, Manifest, Scope, SecretFiles, Source } from "../manifest/model.ts";
 import { overlayEnvironment } from "../manifest/overlay.ts";
+import { fileIn, ownEntries } from "../manifest/secret-files.ts";
 import type { Project } from "./project.ts";
 import { entriesOf, scopesOf } from "./scopes.ts";
 
@@ -15,6 +16,7 @@ export interface SecretInfo {
   readonly keyId?: string;
   /** Only for sealed values, whose padding hides the length itself. */
   readonly lengthClass?: LengthClass;
+  /** For a whole Kubernetes secret its folder, with a slash at the end. */
   readonly file?: FileTarget;
   readonly expires?: string;
   readonly type?: string;
@@ -31,7 +33,7 @@ export type LengthClass = "short" | "medium" | "long";
  * Lists what the manifest holds. Opens nothing, so it needs no private key.
  *
  * @param o.environment - only what this environment has, common included; otherwise every scope,
- *   and the slots of `[registries]` and `[git]`
+ *   and the slots of `[registries]` and `[git]`; either way what `[[secret_files]]` adds
  */
 export function listSecrets(
   project: Project,
@@ -41,7 +43,8 @@ export function listSecrets(
   const entries =
     o.environment === undefined ? allEntries(manifest) : inEnvironment(manifest, o.environment);
   const keyIds = new Map<Scope, string | null>();
-  return entries.map((entry) => infoOf(entry, keyIdOf(manifest, entry.scope, keyIds)));
+  const infos = entries.map((entry) => infoOf(entry, keyIdOf(manifest, entry.scope, keyIds)));
+  return [...infos, ...manifest.secretFiles.flatMap(wholeSecret)];
 }
 
 function inEnvironment(manifest: Manifest, environment: string): Entry[] {
@@ -51,7 +54,15 @@ function inEnvironment(manifest: Manifest, environment: string): Entry[] {
 function allEntries(manifest: Manifest): Entry[] {
   const inScopes = scopesOf(manifest).flatMap((scope) => [...entriesOf(manifest, scope).values()]);
   const slots = [...manifest.registries, ...manifest.git].flatMap(({ secret }) => secret ?? []);
-  return [...inScopes, ...slots];
+  return [...inScopes, ...slots, ...ownEntries(manifest.secretFiles)];
+}
+
+/** Its files are not known here: only their folder. */
+function wholeSecret(files: SecretFiles): SecretInfo[] {
+  const { source, place } = files;
+  if (source.kind !== "secret") return [];
+  const file = fileIn(files, "");
+  return [{ name: source.secret, scope: COMMON, kind: "kubernetes", file, place }];
 }
 
 function keyIdOf(

@@ -1,8 +1,10 @@
 import { ManifestError, PolicyError, UsageError } from "../errors.ts";
+import type { Place } from "../errors.ts";
 import { BUILD, COMMON } from "../manifest/model.ts";
-import type { Entry, Manifest, Scope } from "../manifest/model.ts";
+import type { Manifest, Scope } from "../manifest/model.ts";
 import { nearMiss } from "../manifest/near-miss.ts";
 import { overlayEnvironment } from "../manifest/overlay.ts";
+import { namesIn } from "../manifest/template.ts";
 import { tomlKey } from "../manifest/toml-text.ts";
 import type { Project } from "./project.ts";
 import { entriesOf, entryOf, scopesOf, sectionOf } from "./scopes.ts";
@@ -14,7 +16,7 @@ export interface RemoveOptions {
   readonly name: string;
   /** May be left out when only one scope has the name. */
   readonly scope?: Scope | undefined;
-  /** Also when a template still refers to it. */
+  /** Also when a template or a list of files still refers to it. */
   readonly force?: boolean | undefined;
 }
 
@@ -31,13 +33,13 @@ export interface RemoveResult {
  * the value keep it.
  *
  * @throws ManifestError SECRET_MISSING; UsageError USAGE_CONFLICT when several scopes have the name
- *   and none was given; PolicyError POLICY when a template would be left without it
+ *   and none was given; PolicyError POLICY when a template or a list of files would be left without it
  */
 export async function removeSecret(project: Project, o: RemoveOptions): Promise<RemoveResult> {
   const { manifest, text } = project;
   const target = { name: o.name, scope: o.scope ?? onlyScope(project, o.name) };
   if (!entryOf(manifest, target)) throw missing(project, target);
-  const users = o.force === true ? [] : templatesLeftWithout(manifest, target);
+  const users = o.force === true ? [] : usersLeftWithout(manifest, target);
   const [user] = users;
   if (user) throw inUse(target, user, users.length);
   const { removeEntry } = await import("../manifest/edit.ts");
@@ -76,30 +78,47 @@ function missing({ manifest }: Project, { name, scope }: Target): ManifestError 
   ]);
 }
 
-/** Entries whose template refers to the name in an environment that has it no longer. */
-function templatesLeftWithout(manifest: Manifest, { name, scope }: Target): Entry[] {
+/** What asks for the name in an environment that has it no longer: a template, or a list of files. */
+interface User {
+  readonly what: string;
+  readonly place: Place;
+}
+
+function usersLeftWithout(manifest: Manifest, target: Target): User[] {
+  const { name } = target;
+  const without = environmentsWithout(manifest, target);
+  const entries = without.flatMap((environment) => [
+    ...overlayEnvironment(manifest, environment).values(),
+  ]);
+  const templates = [...new Set(entries)].filter(
+    (entry) => entry.name !== name && namesIn(entry).includes(name),
+  );
+  const lists = manifest.secretFiles.flatMap(({ source }) =>
+    without.length > 0 && source.kind === "names" && source.names.includes(name) ? [source] : [],
+  );
+  return [
+    ...templates.map((entry) => ({
+      what: `the template of ${tomlKey(entry.name)}`,
+      place: entry.place,
+    })),
+    ...lists.map(({ place }) => ({ what: "a list of [[secret_files]]", place })),
+  ];
+}
+
+/** Environments that would have the name no longer. */
+function environmentsWithout(manifest: Manifest, { name, scope }: Target): string[] {
   if (scope === BUILD) return [];
-  const environments = scope === COMMON ? manifest.environments.keys() : [scope];
-  const users = new Set<Entry>();
-  for (const environment of environments) {
-    const entries = new Map(overlayEnvironment(manifest, environment));
-    const survivor = scope === COMMON ? environment : COMMON;
-    if (survivor !== scope && entriesOf(manifest, survivor).has(name)) continue;
-    for (const entry of entries.values()) {
-      if (entry.name !== name && refersTo(entry, name)) users.add(entry);
-    }
-  }
-  return [...users];
+  const environments = scope === COMMON ? [...manifest.environments.keys()] : [scope];
+  return environments.filter((environment) => {
+    const other = scope === COMMON ? environment : COMMON;
+    return other === scope || !entriesOf(manifest, other).has(name);
+  });
 }
 
-function refersTo({ source }: Entry, name: string): boolean {
-  return source.kind === "template" && source.template.includes(`\${${name}}`);
-}
-
-function inUse({ name }: Target, user: Entry, count: number): PolicyError {
+function inUse({ name }: Target, { what, place }: User, count: number): PolicyError {
   const more = count === 1 ? "" : ` and ${count - 1} more`;
-  return new PolicyError("POLICY", `the template of ${tomlKey(user.name)}${more} needs ${name}`, {
-    place: user.place,
-    hint: "change the template first, or use --force",
+  return new PolicyError("POLICY", `${what}${more} needs ${name}`, {
+    place,
+    hint: "change that first, or use --force",
   });
 }

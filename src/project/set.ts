@@ -4,6 +4,7 @@ import { filePathFault, isOwner } from "../manifest/file-target.ts";
 import { BUILD } from "../manifest/model.ts";
 import type { Entry, FileTarget, Scope } from "../manifest/model.ts";
 import { isDate } from "../manifest/names.ts";
+import { listedFiles } from "../manifest/secret-files.ts";
 import { tomlKey, tomlString } from "../manifest/toml-text.ts";
 import type { Secret } from "../secret/secret.ts";
 import type { Project } from "./project.ts";
@@ -53,7 +54,8 @@ export interface SetResult {
  */
 export async function setSecret(project: Project, o: SetOptions): Promise<SetResult> {
   const existing = entryOf(project.manifest, o);
-  const isFile = (o.file ?? existing?.file) !== undefined;
+  const listed = listedFiles(project.manifest.secretFiles).get(o.name);
+  const isFile = (o.file ?? existing?.file ?? listed) !== undefined;
   checkTarget({ name: o.name, scope: o.scope, isFile });
   checkAttributes(o);
   checkValue(o, isFile);

@@ -1,8 +1,14 @@
-import { join } from "node:path/posix";
 import type { ManifestIssue } from "../errors.ts";
 import type { Env } from "../keys/variables.ts";
-import { COMMON, type Entry, type FileTarget, type SecretFiles } from "../manifest/model.ts";
+import {
+  COMMON,
+  type Entry,
+  type FileTarget,
+  type Manifest,
+  type SecretFiles,
+} from "../manifest/model.ts";
 import { overlayEnvironment } from "../manifest/overlay.ts";
+import { fileIn } from "../manifest/secret-files.ts";
 import type { Secret } from "../secret/secret.ts";
 import { checkVariables } from "./deliverable.ts";
 import { Cluster } from "./kubernetes.ts";
@@ -49,8 +55,8 @@ export interface OpenOptions {
  * Opens all values of an environment, or those that a selection picks: all or none, and before any
  * side effect. No key is looked for when nothing is sealed.
  *
- * @returns entries in the order of the manifest, files of `[[secret_files]]` last; the caller
- * disposes it
+ * @returns entries in the order of `overlayEnvironment`, files of whole Kubernetes secrets last; the
+ * caller disposes it
  * @throws SealmountError SECRET_MISSING with the command that sets the value, VALUE_INVALID for what
  * a variable can't carry, SECRET_PROVIDER, and what `unsealAll` and the keyring throw
  */
@@ -61,9 +67,9 @@ export async function openEnvironment(
   const { environment, selection = {}, keyring } = options;
   const { manifest } = project;
   const siblings = overlayEnvironment(manifest, environment);
-  const units = [...siblings.values(), ...manifest.secretFiles.map(unitOf)];
+  const units = [...siblings.values(), ...foldersOf(manifest)];
   const chosen = select(units, selection, environment);
-  const entries = chosen.filter((unit) => "source" in unit);
+  const entries = chosen.flatMap((unit) => ("mountPath" in unit ? [] : [unit]));
   const folders = chosen.filter((unit) => "mountPath" in unit);
   using cluster = new Cluster({ app: manifest.seal.app, environment, env: options.env });
   const { values, warnings } = await openEntries(entries, { project, keyring, siblings, cluster });
@@ -88,8 +94,8 @@ export interface PlannedEntry {
 }
 
 /**
- * What {@link openEnvironment} would open, without a key: for `--dry-run`. The files of
- * `[[secret_files]]` are missing, since only the cluster knows their names.
+ * What {@link openEnvironment} would open, without a key: for `--dry-run`. The files of whole
+ * Kubernetes secrets are missing, since only the cluster knows their names.
  *
  * @throws SealmountError SECRET_MISSING, USAGE_UNKNOWN, as `openEnvironment`
  */
@@ -99,20 +105,22 @@ export function planEntries(
 ): PlannedEntry[] {
   const { environment, selection = {} } = options;
   const entries = [...overlayEnvironment(manifest, environment).values()];
-  const units = [...entries, ...manifest.secretFiles.map(unitOf)];
+  const units = [...entries, ...foldersOf(manifest)];
   return select(units, selection, environment).flatMap((entry) => {
-    if (!("source" in entry)) return [];
+    if ("mountPath" in entry) return [];
     const { name, file } = entry;
     const sensitive = entry.source.kind !== "plain";
     return [{ name, sensitive, entry, ...(file === undefined ? {} : { file }) }];
   });
 }
 
-/** A `[[secret_files]]` as a selection sees it: it is picked by the name of its secret. */
+/** A whole Kubernetes secret as a selection sees it: it is picked by its name. */
 type FolderUnit = SecretFiles & Pick<Entry, "name" | "scope">;
 
-function unitOf(files: SecretFiles): FolderUnit {
-  return { ...files, name: files.secret, scope: COMMON };
+function foldersOf({ secretFiles }: Manifest): FolderUnit[] {
+  return secretFiles.flatMap((files) =>
+    files.source.kind === "secret" ? [{ ...files, name: files.source.secret, scope: COMMON }] : [],
+  );
 }
 
 async function readFolders(
@@ -120,11 +128,12 @@ async function readFolders(
   cluster: Cluster,
 ): Promise<OpenedEntry[]> {
   const files: OpenedEntry[] = [];
-  for (const { secret, mountPath, place } of folders) {
+  for (const folder of folders) {
+    const { name: secret, place } = folder;
     const values = await cluster.all(secret, { label: `secret_files ${secret}`, place });
     for (const [key, value] of values) {
       const name = `${secret}/${key}`;
-      const file = { path: join(mountPath, key), ownFolder: true };
+      const file = fileIn(folder, key);
       const source = { kind: "kubernetes", secret, key } as const;
       const entry: Entry = { name, scope: COMMON, source, place, file };
       files.push({ name, value: value.copy(name), sensitive: true, file, entry });

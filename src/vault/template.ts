@@ -1,32 +1,8 @@
 import { ManifestError, type ErrorCode } from "../errors.ts";
 import type { Entry } from "../manifest/model.ts";
 import { nearMiss } from "../manifest/near-miss.ts";
+import { parseTemplate, type Part } from "../manifest/template.ts";
 import { setCommand } from "./select.ts";
-
-/** A piece of a template: text as it is, or the name of another value. */
-export type Part = { readonly text: string } | { readonly name: string };
-
-/**
- * Takes a template apart: `${NAME}` is the value of that name, `$${` stands for `${`, and any other
- * `$` for itself.
- *
- * @returns null when a `${` is not closed or holds no name
- */
-export function parseTemplate(template: string): Part[] | null {
-  const parts: Part[] = [];
-  const opening = /\$\$\{|\$\{([^}]*)\}|\$\{/gu;
-  let end = 0;
-  for (const match of template.matchAll(opening)) {
-    const [whole, name] = match;
-    parts.push({ text: template.slice(end, match.index) });
-    if (whole === "$${") parts.push({ text: "${" });
-    else if (name === undefined || name.trim() === "") return null;
-    else parts.push({ name: name.trim() });
-    end = match.index + whole.length;
-  }
-  parts.push({ text: template.slice(end) });
-  return parts.filter((part) => "name" in part || part.text !== "");
-}
 
 /**
  * The given entries and all that their templates refer to, each once, what is referred to first.

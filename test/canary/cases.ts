@@ -327,6 +327,14 @@ function badManifests(): readonly Case[] {
     broken("a NUL", `[env.prod]\nX = '''${loose}\0'''\n`),
     broken("an attribute of the wrong type", `[env.prod]\nX = { encrypted = ["a", '${loose}'] }\n`),
     broken("an unknown attribute", `[env.prod]\nX = { encrypted = "AAAA", vlaue = '${loose}' }\n`),
+    broken(
+      "RI25: files that go nowhere",
+      `[[secret_files]]\nmount_path = '${loose}'\nkey = '${loose}'\ntemplate = '${loose}'\nmode = '${loose}'\n`,
+    ),
+    broken(
+      "RI25: a template that is not closed",
+      `[[secret_files]]\nmount_path = "/x"\ntemplate = '\${${loose}'\n`,
+    ),
     broken("2 MB", `[env.prod]\nX = '${loose}'\n${"# cats\n".repeat(300_000)}`),
     broken("BOM and CRLF", `\uFEFF[env.prod]\r\nX = '${loose}' # a comment\r\n`, 0),
   ];

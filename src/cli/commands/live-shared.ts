@@ -111,8 +111,12 @@ export async function openNames(
 ): Promise<OpenedEnvironment> {
   const { environment, names } = o;
   const set = new Set(planEntries(project, { environment }).map(({ name }) => name));
-  const folders = new Set(project.manifest.secretFiles.map(({ secret }) => secret));
-  // a file of [[secret_files]] is SECRET/KEY, and picked by SECRET
+  const folders = new Set(
+    project.manifest.secretFiles.flatMap(({ source }) =>
+      source.kind === "secret" ? [source.secret] : [],
+    ),
+  );
+  // a file of a whole Kubernetes secret is SECRET/KEY, and picked by SECRET
   const only = names.flatMap((name) => {
     const [secret = ""] = name.split("/");
     return [...(set.has(name) ? [name] : []), ...(folders.has(secret) ? [secret] : [])];

@@ -124,7 +124,7 @@ describe("a whole manifest", () => {
 
   it("reads secret files, slots, applings and the default environment", () => {
     expect(manifest.secretFiles).toMatchObject([
-      { mountPath: "/app/secrets/", secret: "my-secret" },
+      { mountPath: "/app/secrets/", source: { kind: "secret", secret: "my-secret" } },
     ]);
     expect(manifest.registries).toMatchObject([
       { host: "ghcr.io", username: "bot", secret: { name: 'registries."ghcr.io".password' } },

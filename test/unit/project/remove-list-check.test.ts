@@ -185,3 +185,83 @@ describe("checkManifest", () => {
     ]);
   });
 });
+
+describe("RI25: [[secret_files]]", () => {
+  const FILES = `[seal]
+public_key = "${PUBLIC_KEY}"
+[env.common]
+A = { encrypted = "${BOX}" }
+[env.prod]
+B = { encrypted = "${BOX}" }
+[[secret_files]]
+mount_path = "/d/"
+names = ["A", "B", "AB"]
+[[secret_files]]
+mount_path = "/url"
+template = "\${ A }\${C}$\${B}"
+mode = "0440"
+[[secret_files]]
+mount_path = "/k/"
+secret = "db"
+key = "pw"
+[[secret_files]]
+mount_path = "/whole"
+secret = "all"
+owner = "app"
+`;
+
+  it("ls shows each with its file, and a whole secret with its folder", async () => {
+    const project = await projectWith(FILES);
+    const shown = (infos: ReturnType<typeof listSecrets>): string[] =>
+      infos.map(({ name, kind, file }) => `${kind} ${name} ${file?.path}`);
+    const added = ["template /url /url", "kubernetes db/pw /k/pw", "kubernetes all /whole/"];
+    const own = ["sealed A /d/A", "sealed B /d/B"];
+    expect(shown(listSecrets(project))).toEqual([...own, ...added]);
+    expect(shown(listSecrets(project, { environment: "prod" }))).toEqual([
+      ...own,
+      "unset AB /d/AB",
+      ...added,
+    ]);
+  });
+
+  it("check finds what an environment lacks, with its place and what was meant", async () => {
+    const issues = checkManifest(await projectWith(`${FILES}[env.test]\nX = "1"\n`));
+    expect(issues.map(({ message, hint, place }) => `${place.line}: ${message} → ${hint}`)).toEqual(
+      [
+        "9: B becomes part of a file, and is not set in: test → sealmount set B --env test",
+        "9: AB becomes part of a file, and is not set in: prod, test; did you mean A? → sealmount set AB --common",
+        "12: C becomes part of a file, and is not set in: prod, test; did you mean A? → sealmount set C --common",
+      ],
+    );
+    expect(issues.every(({ code }) => code === "SECRET_MISSING")).toBe(true);
+  });
+
+  it("check finds a template that is not closed, also without any environment", async () => {
+    const text = '[[secret_files]]\nmount_path = "/u"\ntemplate = "${A"\n';
+    const names = '[[secret_files]]\nmount_path = "/d/"\nnames = ["A"]\n';
+    expect(summary(checkManifest(await projectWith(text + names)))).toEqual([
+      '3:1 secret_files."/u" MANIFEST_INVALID',
+      "6:1 secret_files.names SECRET_MISSING",
+    ]);
+  });
+
+  it.each([
+    [{ name: "A", scope: "common" }, 'the template of "/url" and 1 more needs A'],
+    [{ name: "B", scope: "prod" }, "a list of [[secret_files]] needs B"],
+  ])("rm of %j is refused while a file needs it", async (o, message) => {
+    const project = await projectWith(FILES);
+    expect(await errorOf(removeSecret(project, o))).toMatchObject({
+      code: "POLICY",
+      exitCode: 9,
+      message,
+      place: { line: expect.any(Number) },
+    });
+    await removeSecret(project, { ...o, force: true });
+    expect((await reloadProject(project)).manifest.secretFiles).toHaveLength(4);
+  });
+
+  it("rm takes what another scope still has", async () => {
+    const project = await projectWith(FILES.replace("[env.prod]", `[env.prod]\nA = "x"`));
+    await removeSecret(project, { name: "A", scope: "prod" });
+  });
+});

@@ -225,3 +225,20 @@ describe("setSecret", () => {
     expect((await set(project, {}))?.source.kind).toBe("sealed");
   });
 });
+
+describe("RI25: a name that [[secret_files]] lists", () => {
+  const list = '[[secret_files]]\nmount_path = "/d/"\nnames = ["tls.key"]\n';
+
+  it("is set although no variable can be called so, and may hold NUL", async () => {
+    const entry = await set(await sealed(list), { name: "tls.key", scope: "prod", text: "a\0b" });
+    expect(entry?.file).toEqual({ path: "/d/tls.key", ownFolder: true });
+    expect(await opened(entry)).toBe("a\0b");
+  });
+
+  it("takes no path of its own", async () => {
+    const project = await sealed(list);
+    const setting = set(project, { name: "tls.key", file: { path: "/other" } });
+    expect(await errorOf(setting)).toMatchObject({ code: "MANIFEST_INVALID", exitCode: 3 });
+    expect(await textOf(project)).toBe(project.text);
+  });
+});

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import { openEnvironment, type OpenOptions } from "../../../src/vault/environment.ts";
+import { openEnvironment, type OpenOptions, planEntries } from "../../../src/vault/environment.ts";
 import type { VaultProject } from "../../../src/vault/open-entries.ts";
 import { sealRaw } from "../crypto/raw-box.ts";
 import { keyringOf, newApp, noKeyring, type App } from "./helpers.ts";
@@ -192,5 +192,79 @@ describe("values that no variable can carry", () => {
   it("128 KiB with name and NUL is the longest", async () => {
     const sealed = await cats.sealed("prod", "X", "x".repeat(128 * 1024 - 3));
     expect((await open(cats.project(`[env.prod]\nX = ${sealed}`)))["X"]).toHaveLength(131_069);
+  });
+});
+
+describe("RI25: [[secret_files]] of names and templates", () => {
+  const folder =
+    '[[secret_files]]\nmount_path = "/d/"\nnames = ["API_KEY", "tls.key"]\nmode = "0440"\n';
+  // what a shell or TOML would read otherwise: $5 stays, \\n is a line end
+  const template =
+    '[[secret_files]]\nmount_path = "/d/url"\ntemplate = "x://${API_KEY}@$${API_KEY} $5 \\n"\n';
+
+  async function project(more = ""): Promise<VaultProject> {
+    const tls = await cats.sealed("common", "tls.key", Buffer.from([0, 255, 10]));
+    const text = `[env.common]\nAPI_KEY = ${common}\n"tls.key" = ${tls}\n[env.prod]\nAPI_KEY = ${prod}\n`;
+    return cats.project(`${text}${folder}${template}${more}`);
+  }
+
+  it("names become files in place of variables, and a template is rendered as any other", async () => {
+    const options = { environment: "prod", keyring: keyringOf(cats.pair), env: {} };
+    using opened = await openEnvironment(await project(), options);
+    const files = opened.entries.map(({ name, file, sensitive, value }) => [
+      name,
+      file,
+      sensitive,
+      value.use((bytes) => bytes.toString("latin1")),
+    ]);
+    const inFolder = { mode: 0o440, ownFolder: true };
+    expect(files).toEqual([
+      ["API_KEY", { path: "/d/API_KEY", ...inFolder }, true, `${CANARY}-prod`],
+      ["tls.key", { path: "/d/tls.key", ...inFolder }, true, "\0\u00ff\n"],
+      ["/d/url", { path: "/d/url" }, true, `x://${CANARY}-prod@\${API_KEY} $5 \n`],
+    ]);
+  });
+
+  it("are planned without a key", async () => {
+    const planned = planEntries(await project(), { environment: "prod" });
+    expect(planned.map(({ name, file }) => `${name} ${file?.path}`)).toEqual([
+      "API_KEY /d/API_KEY",
+      "tls.key /d/tls.key",
+      "/d/url /d/url",
+    ]);
+  });
+
+  it("are picked by their names; a template opens what it needs by itself", async () => {
+    const only = { selection: { only: ["/d/url"] } };
+    expect(Object.keys(await open(await project(), only))).toEqual(["/d/url"]);
+    const except = { selection: { except: ["API_KEY", "/d/*"] } };
+    expect(Object.keys(await open(await project(), except))).toEqual(["tls.key"]);
+  });
+
+  it("a template has another value in each environment", async () => {
+    const test = await open(await project(), { environment: "test" });
+    expect(test["/d/url"]).toContain(`${CANARY}-common`);
+  });
+
+  it.each([
+    ['names = ["NOPE", "API_KEY"]', "SECRET_MISSING", /^sealmount set NOPE --env prod$/],
+    ['template = "${NOPE}"', "SECRET_MISSING", /^sealmount set NOPE/],
+    ['template = "${API_KEYS}"', "SECRET_MISSING", /^sealmount set API_KEYS/],
+    ['template = "${NOPE"', "MANIFEST_INVALID", /write \$\{NAME\}/],
+  ])("%s fails before a key is looked for", async (line, code, hint) => {
+    const path = line.startsWith("names") ? "/e/" : "/e/f";
+    const more = `[[secret_files]]\nmount_path = "${path}"\n${line}\n`;
+    const alone = cats.project(`[env.prod]\nOTHER = ${prod}\n${more}`);
+    const options = { environment: "prod", keyring: noKeyring, env: {} };
+    const failure = await failureOf(openEnvironment(alone, options), CANARY);
+    expect(failure).toMatchObject({ code, hint: expect.stringMatching(hint) });
+    const item = alone.manifest.secretFiles[0]?.place.line ?? 0;
+    expect(failure.place).toMatchObject({ line: item + 1, column: 1 });
+  });
+
+  it("nobody asks for a missing name that is left out", async () => {
+    const more = '[[secret_files]]\nmount_path = "/e/"\nnames = ["NOPE"]\n';
+    const opened = await open(await project(more), { selection: { except: ["NOPE"] } });
+    expect(Object.keys(opened)).toHaveLength(3);
   });
 });

@@ -76,6 +76,35 @@ describe("values that come from Kubernetes", () => {
     expect(left.entries).toHaveLength(0);
   });
 
+  it("RI25: keys of a secret are files of their own, of one question to the cluster", async () => {
+    const env = fakeKubectl(GIVE);
+    const text = [
+      `[[secret_files]]\nmount_path = "/one.txt"\nsecret = "db-keys"\nkey = "password"`,
+      `mode = "0400"\n[[secret_files]]\nmount_path = "/d/"\nsecret = "db-keys"`,
+      `keys = ["tls.crt"]\nowner = "app"\n[[secret_files]]\nmount_path = "/all/"`,
+      `secret = "db-keys"\nmode = "0440"`,
+    ].join("\n");
+    using opened = await open(text, env);
+    expect(opened.entries.map(({ name, file, value }) => [name, file, value.use(String)])).toEqual([
+      ["db-keys/password", { path: "/one.txt", mode: 0o400 }, CANARY],
+      ["db-keys/tls.crt", { path: "/d/tls.crt", owner: "app", ownFolder: true }, DATA["tls.crt"]],
+      ["db-keys/password", { path: "/all/password", mode: 0o440, ownFolder: true }, CANARY],
+      ["db-keys/tls.crt", { path: "/all/tls.crt", mode: 0o440, ownFolder: true }, DATA["tls.crt"]],
+    ]);
+    expect(
+      readFileSync(join(env.PATH.split(":")[0] ?? "", "calls"), "utf8").split("\n"),
+    ).toHaveLength(2);
+    using one = await open(text, env, { only: ["db-keys/password"] });
+    expect(one.entries.map(({ file }) => file?.path)).toEqual(["/one.txt"]);
+  });
+
+  it("RI25: a key that the secret has not is an error with its place", async () => {
+    const text = `[[secret_files]]\nmount_path = "/d/"\nsecret = "db-keys"\nkey = "nope"`;
+    const failure = await failureOf(open(text, fakeKubectl(GIVE)), CANARY);
+    expect(failure).toMatchObject({ code: "SECRET_PROVIDER", place: { column: 1 } });
+    expect(failure.message).toContain('has no key "nope"');
+  });
+
   it.each([
     ["no kubectl", null, "kubectl was not found in PATH"],
     ["no access", `echo 'Error from server (Forbidden): x' >&2; exit 1`, "kubectl has no access"],

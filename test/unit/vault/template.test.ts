@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { ManifestError } from "../../../src/errors.ts";
 import type { Entry } from "../../../src/manifest/model.ts";
-import { closureOf, parseTemplate } from "../../../src/vault/template.ts";
+import { parseTemplate } from "../../../src/manifest/template.ts";
+import { closureOf } from "../../../src/vault/template.ts";
 
 const PLACE = { file: "iterapp.toml", line: 3, column: 1 };
 
