@@ -18,6 +18,7 @@ import { basename, dirname, join } from "node:path";
 
 import { errnoOf } from "../errors.ts";
 import { currentOwner } from "./labels.ts";
+import type { EngineInfo } from "./types.ts";
 
 /** `f_type` of file systems that live in memory, from the kernel's magic.h. */
 const MEMORY_FILE_SYSTEMS: ReadonlySet<number> = new Set([0x01021994 /* tmpfs */, 0x858458f6]);
@@ -34,7 +35,7 @@ export interface FolderNote {
   readonly owner: string;
   /** True once its container was started: it stays as long as that exists. */
   readonly kept: boolean;
-  /** Engine that binds it; one engine's clean-up must not judge another's folders. */
+  /** {@link identityOf} the engine that binds it: one engine's clean-up must not judge another's folders. */
   readonly engine: string;
   /** The id that container and folder share. */
   readonly run: string;
@@ -47,6 +48,14 @@ export interface PrivateFolder {
   readonly note: FolderNote | null;
   /** Milliseconds since 1970 of its last change. */
   readonly changed: number;
+}
+
+/**
+ * What tells engines apart in notes. An id alone does not: 20.10 reads it from a file that all engines
+ * of a machine may share (measured), but no two of them share a data folder.
+ */
+export function identityOf({ ID, DockerRootDir }: EngineInfo): string {
+  return `${ID} ${DockerRootDir}`;
 }
 
 /** Where private folders may be, best first; existence is not checked. */

@@ -1,6 +1,6 @@
 /** What a killed sealmount left behind: on the engine, and in this machine's memory. */
 import type { Engine } from "./engine.ts";
-import { type Env, listPrivateFolders, removePrivateFolder } from "./host-tmpfs.ts";
+import { type Env, identityOf, listPrivateFolders, removePrivateFolder } from "./host-tmpfs.ts";
 import type { PrivateFolder } from "./host-tmpfs.ts";
 import { LABEL_OWNER, LABEL_ROLE, LABEL_RUN, isAlive } from "./labels.ts";
 
@@ -143,7 +143,7 @@ async function folderLeftovers(
   facts: FolderFacts,
 ): Promise<Leftover[]> {
   if (folders.length === 0) return [];
-  const id = engine === null ? null : (await engine.info()).ID;
+  const id = engine === null ? null : identityOf(await engine.info());
   return folders
     .filter((folder) => mayGo(folder, id, facts))
     .map(({ path }) => ({

@@ -1,10 +1,11 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 
+import { dockerOut } from "../engine/current.ts";
 import { docker } from "../engine/engine.ts";
 import { canary } from "../support/canary.ts";
 import { makeWorld } from "../support/temp.ts";
 import { type ApartEngine, apartEngine } from "./apart.ts";
-import { runIn, secret } from "./run-harness.ts";
+import { runIn, secret, sweep } from "./run-harness.ts";
 import { placesOf } from "./traces.ts";
 
 /** An engine that really is elsewhere: reached over TCP, with mounts of its own. */
@@ -40,6 +41,19 @@ describe("an engine on another machine", () => {
     expect((await out(["ps", "-aq", "--filter", "label=sealmount.role"])).stdout).toBe("");
     const files = await out(["volume", "ls", "-q", "--filter", "label=sealmount.role=files"]);
     expect(files.stdout).toBe("");
+  });
+
+  it("leaves the folders alone whose containers another engine of this machine has", async () => {
+    const entries = [secret("A", "purr")];
+    const command = ["sleep", "60"];
+    const detached = { detach: true, network: "none" };
+    const ran = await runIn({ entries, files: [{ name: "A" }], command, container: detached });
+    expect(ran.delivery).toBe("bind");
+    const engine = apart.bySocket;
+    await runIn({ engine, entries, files: [{ name: "A" }], command: ["true"], container });
+    const found = await dockerOut(["exec", ran.containerId, "cat", "/run/secrets/A"]);
+    await sweep();
+    expect(found).toBe("purr");
   });
 
   it("RI23, RI18: keeps no value anywhere but in memory", async () => {

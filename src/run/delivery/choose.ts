@@ -2,7 +2,7 @@
 import { chooseDelivery, SHIFTED, shiftsUsers } from "../../docker/delivery-choice.ts";
 import type { DeliveryKind } from "../../docker/delivery-choice.ts";
 import type { Engine } from "../../docker/engine.ts";
-import { findTmpfsRoot } from "../../docker/host-tmpfs.ts";
+import { findTmpfsRoot, identityOf } from "../../docker/host-tmpfs.ts";
 import type { EngineInfo } from "../../docker/types.ts";
 import { DockerError } from "../../errors.ts";
 import type { Env } from "../options.ts";
@@ -33,11 +33,11 @@ export async function chooseFor(facts: ChoiceFacts): Promise<Choice> {
   const isVolume = asked === "volume" || (asked === "auto" && !engine.endpoint.local);
   // settled without a question, but for containers that may see other ids than an upload has
   if (isVolume && userns !== "host") return { kind: "volume", engineId: "" };
-  const info = engine.info();
-  const kind = isVolume ? "volume" : await chooseBetween(facts, info);
-  const { ID, SecurityOptions } = await info;
-  if (kind === "volume") refuseOtherUsers(SecurityOptions, userns);
-  return { kind, engineId: ID };
+  const asking = engine.info();
+  const kind = isVolume ? "volume" : await chooseBetween(facts, asking);
+  const info = await asking;
+  if (kind === "volume") refuseOtherUsers(info.SecurityOptions, userns);
+  return { kind, engineId: identityOf(info) };
 }
 
 async function chooseBetween(
