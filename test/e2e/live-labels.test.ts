@@ -1,9 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { appendFile, readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 
-import { dockerCli, dockerOut, engineHost } from "../engine/current.ts";
+import { dockerCli, dockerOut, engineHost, testEngine } from "../engine/current.ts";
+import { dockerEnvironment } from "../engine/engine.ts";
 import { canary, leaksIn } from "../support/canary.ts";
 import { sealmount, sealmountOut } from "../support/cli.ts";
 import { parseJson } from "../support/json.ts";
@@ -215,11 +216,13 @@ describe.each(KINDS)("all labels of a container with files by %s, copied", (kind
   it("to another image, as docker commit does it", async () => {
     const real = await started(kind);
     await dockerOut(["commit", real, COPY]);
-    const id = await dockerOut(["run", "-d", "--network=none", COPY, "sleep", "300"]);
+    // the gate, where it is the committed entrypoint, is not in the image
+    const words = ["--network=none", "--entrypoint=sleep", COPY, "300"];
+    const id = await dockerOut(["run", "-d", ...words]);
     made.push(id);
     await expectRefused(id, "its labels were changed, or signed for another image");
     // run by sealmount, the same image is the app's
-    const own = await at(["run", "-d", "--env", "prod", "--delivery", kind, COPY, "sleep", "300"]);
+    const own = await at(["run", "-d", "--env", "prod", "--delivery", kind, ...words]);
     made.push(own.stdout.trim());
     await rotate();
     expect(await at(["refresh", own.stdout.trim()])).toMatchObject({ code: 0 });
@@ -240,6 +243,23 @@ describe("what is signed", () => {
     expect([refreshed.code, refreshed.stderr]).toEqual([0, ""]);
     expect(await statusOf(id)).toEqual({ kind: "up to date" });
   });
+
+  it.each([[[]], [["--file", "KEY=/run/secrets/KEY"]]])(
+    "what docker's own client runs, with %j",
+    async (flags) => {
+      await at(["set", "ONLY", "--env", "via", "--stdin"], { stdin: canary("only") });
+      await at(["set", "KEY", "--env", "via", "--stdin"], { stdin: canary("via") });
+      const { docker } = testEngine();
+      const tools = docker.includes("/") ? `${dirname(docker)}:` : "";
+      const more = await dockerEnvironment(testEngine(), world.root);
+      const env = { ...world.env, ...ENV, ...more, PATH: `${tools}${world.env["PATH"] ?? ""}` };
+      const own = ["-d", "--env", "via", "--env-plain", ...flags];
+      const ran = await at(["run", "--via=docker", ...own, "--", IMAGE, "sleep", "300"], { env });
+      expect(ran.code).toBe(0);
+      made.push(ran.stdout.trim());
+      expect(await statusOf(ran.stdout.trim())).toEqual({ kind: "up to date" });
+    },
+  );
 });
 
 describe("what is not signed", () => {
