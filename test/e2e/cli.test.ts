@@ -9,6 +9,7 @@ import { cliCommand, sealmount, sealmountOnTerminal, sealmountOut } from "../sup
 import { parseJson } from "../support/json.ts";
 import { run } from "../support/process.ts";
 import { makeWorld, type World } from "../support/temp.ts";
+import { sizeOtherThan } from "../support/terminal.ts";
 import { imageRegistry } from "./image-registry.ts";
 
 /** The command line on a real engine: streams, exit codes, signals, and nothing left behind. */
@@ -85,7 +86,7 @@ describe("run", () => {
 
   it("gives a terminal with -it, and its size", async () => {
     const ran = await sealmountOnTerminal(
-      ["run", "--rm", "-it", BASE, "sh", "-c", "tty; sleep 0.3; stty size"],
+      ["run", "--rm", "-it", BASE, "sh", "-c", `tty; ${sizeOtherThan("")}`],
       at,
     );
     expect(ran.code).toBe(0);

@@ -8,6 +8,7 @@ import { describe, expect, it } from "vitest";
 import { demux } from "../../src/docker/demux.ts";
 import type { Engine } from "../../src/docker/engine.ts";
 import { engineVersion } from "../engine/current.ts";
+import { sizeOtherThan } from "../support/terminal.ts";
 import { theEngine } from "./build-harness.ts";
 
 const IMAGE = "busybox:local";
@@ -76,7 +77,7 @@ describe("containers", () => {
   });
 
   it("a terminal has a size", async () => {
-    const Cmd = ["sh", "-c", "sleep 0.5; stty size"];
+    const Cmd = ["sh", "-c", sizeOtherThan("")];
     await using made = await container("tty", { Cmd, Tty: true, AttachStdout: true });
     const { engine, id } = made;
     const socket = await engine.attachContainer(id, { stdout: true });

@@ -11,6 +11,7 @@ import { dockerCli as docker, dockerOut, testEngine } from "../engine/current.ts
 import { canary, leaksIn } from "../support/canary.ts";
 import { sealmount, sealmountOnTerminal, sealmountOut } from "../support/cli.ts";
 import { makeWorld } from "../support/temp.ts";
+import { sizeOtherThan } from "../support/terminal.ts";
 import {
   ENV,
   leftovers,
@@ -124,7 +125,7 @@ describe.each(["bind", "volume", "plain"])("exec in a container with variables b
     };
     const io = { stdin: new PassThrough(), terminal } as never;
     const flags = { tty: true, interactive: true };
-    const ran = await execute(name, ["sh", "-c", "sleep 1; stty size; exit 3"], flags, { io });
+    const ran = await execute(name, ["sh", "-c", `${sizeOtherThan("")}; exit 3`], flags, { io });
     expect([ran.code, ran.stdout, raw]).toEqual([3, "31 97\r\n", [true, false]]);
   });
 
@@ -201,8 +202,7 @@ describe("sealmount exec --container", () => {
       expect([masked.code, masked.stdout, masked.stderr]).toEqual([5, "***\n", ""]);
       const open = await sealmount([...words, "--no-mask", ...show], at);
       expect(open.stdout === `${value}\n`).toBe(true);
-      // engines before API 1.42 learn the size only once the command runs
-      const size = ["sh", "-c", "sleep 1; stty size"];
+      const size = ["sh", "-c", sizeOtherThan("")];
       const terminal = await sealmountOnTerminal([...words, "-it", "--", ...size], at);
       expect([terminal.code, terminal.stdout.trim()]).toEqual([0, "30 100"]);
 

@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 
 import { dockerCli, dockerOut } from "../engine/current.ts";
 import { canary, leaksIn } from "../support/canary.ts";
+import { sizeOtherThan } from "../support/terminal.ts";
 import { expectClean, recordEngine, runIn, secret } from "./run-harness.ts";
 import { APP_IMAGE, buildImages, removeImages } from "./run-image.ts";
 
@@ -159,7 +160,7 @@ describe("run: life of a container", () => {
     let size = { rows: 31, columns: 97 };
     const ran = await runIn({
       container: { rm: true, tty: true, interactive: true },
-      command: ["sh", "-c", "sleep 0.7; stty size; sleep 1; stty size; tty"],
+      command: ["sh", "-c", `${sizeOtherThan("")}; ${sizeOtherThan("31 97")}; tty`],
       io: {
         stdin: new PassThrough(),
         terminal: {
@@ -176,7 +177,7 @@ describe("run: life of a container", () => {
         setTimeout(() => {
           size = { rows: 20, columns: 40 };
           resized?.();
-        }, 1100);
+        }, 1500);
       },
     });
     expect(ran.stdout.toString()).toContain("31 97\r\n20 40\r\n/dev/pts/0");

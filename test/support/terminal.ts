@@ -28,6 +28,18 @@ export interface TerminalOptions extends Omit<RunOptions, "stdin"> {
   readonly rows?: number;
 }
 
+/**
+ * A shell command that prints the size of its terminal, as `ROWS COLUMNS`, once it has one, and
+ * another one than `before`; after ten seconds, whatever it is. Engines before API 1.42 tell the size
+ * only to a program that runs already: it starts with none, and busybox's stty fails.
+ */
+export function sizeOtherThan(before: string): string {
+  return (
+    `i=0; s=; while [ $i -lt 100 ] && { [ -z "$s" ] || [ "$s" = "${before}" ]; }; ` +
+    'do s=$(stty size 2>/dev/null); i=$((i+1)); sleep 0.1; done; echo "$s"'
+  );
+}
+
 /** Runs `program` on a terminal of 100 × 30; `stdout` of the result is all that the terminal showed. */
 export async function runOnTerminal(
   program: string,
