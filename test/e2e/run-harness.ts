@@ -1,12 +1,13 @@
 /** `run` on this test run's engine: output collected, leftovers counted. */
+import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createConnection, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Writable } from "node:stream";
-import { afterAll, expect } from "vitest";
+import { afterAll, beforeAll, expect } from "vitest";
 
 import { resolveEndpoint } from "../../src/docker/endpoint.ts";
 import { Engine } from "../../src/docker/engine.ts";
@@ -20,12 +21,14 @@ import { dockerCli, engineHost } from "../engine/current.ts";
 export const IMAGE = "busybox:local";
 
 /** A runtime folder in memory for this file alone. */
-const RUNTIME = mkdtempSync("/dev/shm/smtest-run-");
+const ID = randomBytes(6).toString("hex");
+const RUNTIME = `/dev/shm/smtest-run-${ID}`;
 /** Not in memory, where a program may not be allowed to run. */
-const CACHE = mkdtempSync(join(tmpdir(), "smtest-cache-"));
-afterAll(() => {
-  for (const folder of [RUNTIME, CACHE]) rmSync(folder, { recursive: true, force: true });
-});
+const CACHE = join(tmpdir(), `smtest-cache-${ID}`);
+const FOLDERS = [RUNTIME, CACHE];
+// not when the file is loaded: where every test is skipped, nothing runs afterwards either
+beforeAll(() => FOLDERS.forEach((folder) => mkdirSync(folder, { mode: 0o700 })));
+afterAll(() => FOLDERS.forEach((folder) => rmSync(folder, { recursive: true, force: true })));
 
 /** The client's environment in these tests. */
 export const ENV = { XDG_RUNTIME_DIR: RUNTIME, XDG_CACHE_HOME: CACHE };

@@ -51,6 +51,7 @@ conmon_path = ["$packages/usr/bin/conmon"]
 conmon_env_vars = ["PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LD_LIBRARY_PATH=$libraries",
   "CONTAINERS_CONF=$1/containers.conf", "CONTAINERS_STORAGE_CONF=$1/storage.conf"]
 events_logger = "none"
+lock_type = "file"
 runtime = "runc"
 tmp_dir = "$1/run/tmp"
 [engine.runtimes]
