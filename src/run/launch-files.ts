@@ -3,7 +3,7 @@ import { DockerError, PolicyError } from "../errors.ts";
 import { targetsOf } from "./create-body.ts";
 import { isInvisible, prepareBind } from "./delivery/bind.ts";
 import { chooseFor } from "./delivery/choose.ts";
-import type { Choice } from "./delivery/choose.ts";
+import type { BindPlace, Choice } from "./delivery/choose.ts";
 import type {
   Delivery,
   DeliveryContext,
@@ -58,13 +58,17 @@ interface Chosen {
   readonly helper: LazyHelper;
 }
 
-async function onRoad(prepared: Prepared, make: Make, chosen: Chosen): Promise<CreatedWithFiles> {
-  const byVolume = chosen.choice.kind === "volume";
-  const gated = await gateForRun(prepared, { isGuarded: byVolume && emptyAfterRestart(prepared) });
-  const context = deliveryContext(prepared, gated, chosen.helper);
+async function onRoad(
+  prepared: Prepared,
+  make: Make,
+  { choice, helper }: Chosen,
+): Promise<CreatedWithFiles> {
+  const isGuarded = choice.kind === "volume" && emptyAfterRestart(prepared);
+  const gated = await gateForRun(prepared, { isGuarded });
+  const context = deliveryContext(prepared, gated, helper);
   const road = { prepared, make, context, gated };
   try {
-    return await (byVolume ? byVolumes(road) : byBind(road, chosen.choice.engineId));
+    return await (choice.kind === "volume" ? byVolumes(road) : byBind(road, choice.place));
   } finally {
     gated?.file.value.wipe();
   }
@@ -88,10 +92,10 @@ async function byVolumes(road: Road): Promise<CreatedWithFiles> {
   );
 }
 
-async function byBind(road: Road, engineId: string): Promise<CreatedWithFiles> {
+async function byBind(road: Road, place: BindPlace): Promise<CreatedWithFiles> {
   const { prepared, make, context, gated } = road;
   const { helper } = context;
-  const delivery = await prepareBind(context, engineId);
+  const delivery = await prepareBind(context, place);
   try {
     return await fillAndCreate(road, delivery, async (content) =>
       createWithBoundGate(context, gated, async (gate) =>

@@ -72,11 +72,13 @@ async function runAttached(context: LaunchContext, launched: Launched): Promise<
   const { id } = launched;
   enter("attach");
   const streams = { engine, id, io, container };
+  // registered before the start: a program that ends at once is not missed
+  const waiting = engine.openWait(id, container.rm === true ? "removed" : "next-exit");
+  waiting.catch(() => undefined);
   const attachment = await attach(streams);
   const signals = proxySignals(streams);
   try {
-    // registered before the start: a program that ends at once is not missed
-    const wait = await engine.openWait(id, container.rm === true ? "removed" : "next-exit");
+    const wait = await waiting;
     attachment.prepare();
     await start(context, launched);
     attachment.begin();

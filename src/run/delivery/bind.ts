@@ -5,10 +5,10 @@
  * agent, or the next run that finds its container gone.
  */
 import { join } from "node:path";
+import { setImmediate as nextTurn } from "node:timers/promises";
 
 import { LABEL_FOLDER } from "../../docker/labels.ts";
 import {
-  findTmpfsRoot,
   keepPrivateFolder,
   makePrivateFolder,
   removePrivateFolder,
@@ -17,6 +17,7 @@ import { DockerError } from "../../errors.ts";
 import type { CleanupStep } from "../cleanup.ts";
 import type { Mount } from "../flags/mounts.ts";
 import { type ImageFiles, imageFiles } from "../image-files.ts";
+import type { BindPlace } from "./choose.ts";
 import type { Delivery, DeliveryContext, StoreContent } from "./delivery.ts";
 import { fillSources, makeSources } from "./host-tree.ts";
 import { type StoreLayout, storeLayout } from "./layout.ts";
@@ -27,11 +28,12 @@ import { placeWarnings, surveyFolders } from "./survey.ts";
  * Makes a private folder with empty sources: the engine looks for them when the container is
  * created.
  *
- * @param engine - its identity, for the note of the folder
  * @throws {@link DockerError} DELIVERY_FAILED when this machine has no private tmpfs folder
  */
-export async function prepareBind(context: DeliveryContext, engine: string): Promise<Delivery> {
-  const root = await findTmpfsRoot(context.env);
+export async function prepareBind(
+  context: DeliveryContext,
+  { engine, root }: BindPlace,
+): Promise<Delivery> {
   if (root === null) {
     throw new DockerError("DELIVERY_FAILED", "there is no private tmpfs folder on this machine", {
       hint: "use --delivery volume",
@@ -87,6 +89,8 @@ class BindDelivery implements Delivery {
   }
 
   async fill(content: StoreContent): Promise<void> {
+    // the create request leaves first: what follows keeps this thread from sending it
+    await nextTurn();
     fillSources(this.#parts.folder, this.layout, content);
   }
 

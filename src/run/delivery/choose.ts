@@ -9,10 +9,15 @@ import type { Env } from "../options.ts";
 import { numericOwner } from "../owner.ts";
 
 /** What was chosen, and what the choice has found out on its way. */
-export interface Choice {
-  readonly kind: DeliveryKind;
-  /** Identity of the engine; only for `bind`. */
-  readonly engineId: string;
+export type Choice =
+  { readonly kind: "volume" } | { readonly kind: "bind"; readonly place: BindPlace };
+
+/** Where bound files are, and for whom. */
+export interface BindPlace {
+  /** Identity of the engine, for the note of the folder. */
+  readonly engine: string;
+  /** For private folders in this machine's memory; null where there is none. */
+  readonly root: string | null;
 }
 
 /** What decides. */
@@ -29,28 +34,24 @@ export interface ChoiceFacts {
 
 /** @throws {@link DockerError} DELIVERY_FAILED where the files would belong to others inside */
 export async function chooseFor(facts: ChoiceFacts): Promise<Choice> {
-  const { engine, asked, userns } = facts;
+  const { engine, env, asked, userns } = facts;
   const isVolume = asked === "volume" || (asked === "auto" && !engine.endpoint.local);
   // settled without a question, but for containers that may see other ids than an upload has
-  if (isVolume && userns !== "host") return { kind: "volume", engineId: "" };
-  const asking = engine.info();
-  const kind = isVolume ? "volume" : await chooseBetween(facts, asking);
-  const info = await asking;
-  if (kind === "volume") refuseOtherUsers(info.SecurityOptions, userns);
-  return { kind, engineId: identityOf(info) };
+  if (isVolume && userns !== "host") return { kind: "volume" };
+  const [info, root] = await Promise.all([engine.info(), isVolume ? null : findTmpfsRoot(env)]);
+  const kind = isVolume ? "volume" : chooseBetween(facts, info, root);
+  if (kind === "bind") return { kind, place: { engine: identityOf(info), root } };
+  refuseOtherUsers(info.SecurityOptions, userns);
+  return { kind };
 }
 
-async function chooseBetween(
-  facts: ChoiceFacts,
-  asking: Promise<EngineInfo>,
-): Promise<DeliveryKind> {
-  const { engine, env, asked, owners, userns } = facts;
-  const [info, root] = await Promise.all([asking, findTmpfsRoot(env)]);
+function chooseBetween(facts: ChoiceFacts, info: EngineInfo, root: string | null): DeliveryKind {
+  const { engine, asked, owners, userns } = facts;
   const shifts = shiftsUsers(info.SecurityOptions, userns);
   if (asked !== "bind") {
     const mayChown = owners.every(mayGive);
-    return chooseDelivery({ local: engine.endpoint.local, shiftsUsers: shifts, root, mayChown })
-      .kind;
+    const { local } = engine.endpoint;
+    return chooseDelivery({ local, shiftsUsers: shifts, root, mayChown }).kind;
   }
   if (!shifts) return "bind";
   throw new DockerError("DELIVERY_FAILED", `--delivery bind: ${SHIFTED}`, {
