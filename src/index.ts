@@ -103,6 +103,7 @@ export {
   type RegistryLogin,
   registryLogin,
 } from "./docker/registry-config.ts";
+export { registryHost } from "./docker/registry-host.ts";
 
 // build
 export { attachSession } from "./build/attach-session.ts";

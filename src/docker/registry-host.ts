@@ -1,5 +1,6 @@
 /** Under which keys docker keeps the logins of registries. Pure. */
-import { DOCKER_HUB } from "./reference.ts";
+import { UsageError } from "../errors.ts";
+import { DOCKER_HUB, isRegistryHost } from "./reference.ts";
 
 /** Docker Hub's key, from the days of its first API. */
 const DOCKER_HUB_KEY = "https://index.docker.io/v1/";
@@ -31,4 +32,19 @@ export function hostnameOf(key: string): string {
 export function registryOf(key: string): string {
   const host = hostnameOf(key);
   return DOCKER_HUB_NAMES.has(host) ? DOCKER_HUB : host;
+}
+
+/**
+ * The registry that somebody has typed.
+ *
+ * @throws {@link UsageError} USAGE for what is no host; it is not repeated, as it may be a value
+ */
+export function registryHost(text: string): string {
+  if (isRegistryHost(text)) return registryOf(text);
+  const inside = /^https?:\/\//.test(text) ? hostnameOf(text) : "";
+  throw new UsageError("USAGE", "this is no host of a registry", {
+    hint: isRegistryHost(inside)
+      ? `write ${registryOf(inside)}`
+      : "write the host alone, with its port if it has one: ghcr.io, localhost:5000, docker.io",
+  });
 }

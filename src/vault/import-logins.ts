@@ -1,8 +1,8 @@
 /** Logins of docker's own, sealed into the slots of a manifest. */
-import { DOCKER_HUB, isRegistryHost } from "../docker/reference.ts";
+import { DOCKER_HUB } from "../docker/reference.ts";
 import { loginOrigin, registryLogin, type RegistryLogin } from "../docker/registry-config.ts";
-import { hostnameOf, registryOf } from "../docker/registry-host.ts";
-import { DockerError, UsageError } from "../errors.ts";
+import { registryHost } from "../docker/registry-host.ts";
+import { DockerError } from "../errors.ts";
 import { scrubEnvironment } from "../keys/variables.ts";
 import { nearMiss } from "../manifest/near-miss.ts";
 import type { Project } from "../project/project.ts";
@@ -44,7 +44,7 @@ export async function planLoginImport(
   project: Project,
   { hosts, places, force = false }: ImportLoginsOptions,
 ): Promise<PlannedLogin[]> {
-  const targets = planSlots(project, { hosts: [...new Set(hosts.map(hostIn))], force });
+  const targets = planSlots(project, { hosts: [...new Set(hosts.map(registryHost))], force });
   const planned: PlannedLogin[] = [];
   for (const target of targets) {
     const { from, ...config } = await loginOrigin(target.host, places);
@@ -87,17 +87,6 @@ export async function importLogins(
 
 /** What Amazon's and Google's registries call whoever comes with a token of the day. */
 const SHORT_LIVED = /^(?:AWS|oauth2accesstoken|_dcgcr_[\w]+_token)$/;
-
-/** What is no host is not repeated: it may be a value. */
-function hostIn(text: string): string {
-  if (isRegistryHost(text)) return registryOf(text);
-  const inside = /^https?:\/\//.test(text) ? hostnameOf(text) : "";
-  throw new UsageError("USAGE", "this is no host of a registry", {
-    hint: isRegistryHost(inside)
-      ? `write ${registryOf(inside)}`
-      : "write the host alone, with its port if it has one: ghcr.io, localhost:5000, docker.io",
-  });
-}
 
 async function askDocker(host: string, places: LoginPlaces): Promise<RegistryLogin> {
   // credential helpers get it

@@ -77,6 +77,13 @@ export function goodCases(): readonly Case[] {
       stdin: loose,
       typing: asked(loose),
     },
+    {
+      title: "DO3: set of a login",
+      args: ["set", "ghcr.io", "--type", "registry", "--username", "bot"],
+      exit: 0,
+      stdin: loose,
+      typing: asked(loose),
+    },
     importCase("import of a helper's login", 0, "canary", "ghcr.io"),
     importCase("import, dry run", 0, "canary", "ghcr.io", "--dry-run"),
     { title: "run", args: [...run, IMAGE, "true"], exit: 0 },
@@ -219,6 +226,12 @@ function badArguments(): readonly Case[] {
       exit: 125,
     },
     { title: "a missing name", args: ["check", "MISSING"], exit: 3 },
+    {
+      title: "DO3: a value as the host of a login",
+      args: ["set", loose, "--type", "registry", "--username", "bot", "--stdin"],
+      exit: 2,
+      stdin: loose,
+    },
     {
       title: "two ways for a variable",
       args: [...run, "--env-hidden", "--env-as-file", IMAGE],

@@ -1,10 +1,7 @@
 /** An app that pulls its image from a registry with a login. */
-import { readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { readdir, readFile, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 
-import { parsePublicKey } from "../../src/crypto/keypair.ts";
-import { seal } from "../../src/crypto/seal.ts";
-import { Secret } from "../../src/secret/secret.ts";
 import { dockerCli, dockerOut, engineHost } from "../engine/current.ts";
 import { sealmount, sealmountOut } from "../support/cli.ts";
 import type { Ran, RunOptions } from "../support/process.ts";
@@ -17,7 +14,7 @@ export interface PullApp extends AsyncDisposable {
   run(args: readonly string[], o?: Partial<RunOptions>): Promise<Ran>;
   /** Seals a value by `sealmount set NAME FLAGS…`. */
   set(name: string, flags: readonly string[], value: string): Promise<void>;
-  /** Adds `[registries."HOST"]`. */
+  /** Seals a login into `[registries."HOST"]` by `sealmount set`. */
   addSlot(host: string, username: string, password: string): Promise<void>;
   manifest(): Promise<string>;
   /** Writes docker's own config. */
@@ -42,18 +39,8 @@ export async function pullApp(): Promise<PullApp> {
       await sealmountOut(["set", name, ...flags, "--stdin"], { ...at, stdin: value });
     },
     async addSlot(host, username, password) {
-      const text = await manifest();
-      const key = parsePublicKey(/smp1_[\w-]+/.exec(text)?.[0] ?? "");
-      if (key === null) throw new Error("the new manifest has no key");
-      const slot = `registries."${host}"`;
-      const place = { app: "cats", scope: "common", name: `${slot}.password` };
-      const box = await seal(key, place, Secret.take("password", Buffer.from(password)));
-      const lines = [
-        `[${slot}]`,
-        `username = "${username}"`,
-        `password = { encrypted = "${box}" }`,
-      ];
-      await writeFile(file, `${text}\n${lines.join("\n")}\n`);
+      const flags = ["--type", "registry", "--username", username];
+      await sealmountOut(["set", host, ...flags, "--stdin"], { ...at, stdin: password });
     },
     async docker(config) {
       await world.write("../home/.docker/config.json", JSON.stringify(config));

@@ -6,7 +6,7 @@ import {
   UsageError,
 } from "../../index.ts";
 import type { Context, Handler } from "../spec.ts";
-import { loginPlaces } from "./logins.ts";
+import { loginPlaces, slotNote } from "./logins.ts";
 import { openProject } from "./shared.ts";
 
 /** `import`: seals what other tools keep. So far that is docker's logins. */
@@ -36,15 +36,11 @@ function hostsOf({ values }: Context): readonly string[] {
   });
 }
 
-function report(
-  { out }: Context,
-  { host, key, username, replaced, ...login }: ImportedLogin,
-): void {
-  const whose = username === undefined ? "the identity token" : `the login of ${username}`;
-  out.note(`${replaced ? "replaced" : "sealed"} ${whose} for ${host} (${key})`);
+function report({ out }: Context, login: ImportedLogin): void {
+  out.note(slotNote(login));
   if (!login.shortLived) return;
   out.warn(
-    `such a token for ${host} ends within hours`,
+    `such a token for ${login.host} ends within hours`,
     "use a login that lasts, or pull with --host-auth",
   );
 }

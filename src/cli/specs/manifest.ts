@@ -41,9 +41,25 @@ const INIT: CommandSpec = {
 const SET: CommandSpec = {
   name: "set",
   summary: "seal a value into the manifest, new or in place of the old one",
-  arguments: [{ name: "NAME", about: "name of the variable, or id of the build secret" }],
+  arguments: [
+    {
+      name: "NAME",
+      about: "name of the variable, id of the build secret, or host of the registry",
+    },
+  ],
   options: [
     ...SCOPE,
+    {
+      long: "type",
+      value: "TYPE",
+      choices: ["registry"],
+      about: "a login for pulls, into [registries]: NAME is the host, the value its password",
+    },
+    {
+      long: "username",
+      value: "NAME",
+      about: "with --type registry: who logs in; without it the value is an identity token",
+    },
     ...VALUE_OPTIONS,
     { long: "file", value: "PATH", about: "deliver as a file at PATH in the container" },
     { long: "owner", value: "USER", about: "with --file: owner, a name or uid[:gid]" },
@@ -69,6 +85,7 @@ const SET: CommandSpec = {
   notes: [
     "The value is read as bytes and never from an argument. Only the public key of the manifest " +
       "is used: whoever has the file can seal, nobody can read back.",
+    "A login for pulls: sealmount set ghcr.io --type registry --username bot. Docker Hub is docker.io.",
   ],
   takesSecret: true,
   load: () => import("../commands/set.ts"),

@@ -363,6 +363,50 @@ describe("exec and run, without an engine", () => {
   });
 });
 
+describe("set --type registry", () => {
+  const password = canary("login");
+  beforeEach(async () => ok(["init", "--app", "cats"]));
+  const set = async (...args: string[]): Promise<Called> =>
+    run(["set", ...args, "--type", "registry", "--stdin"], { stdin: password });
+
+  it("DO3: seals a login into its slot, in place of the one before", async () => {
+    const done = await set("ghcr.io", "--username", "bot");
+    expect(done).toMatchObject({
+      code: 0,
+      stderr: 'sealed the login of bot for ghcr.io (registries."ghcr.io".password)\n',
+    });
+    expect((await set("ghcr.io", "--username", "other", "--new")).code).toBe(9);
+    const again = await set("ghcr.io", "--username", "other", "--json");
+    expect(JSON.parse(again.stdout)).toMatchObject({ username: "other", replaced: true });
+    expect(await manifest()).toContain('[registries."ghcr.io"]\nusername = "other"\npassword = {');
+    expect(leaksIn(written + (await manifest()), [password])).toEqual([]);
+  });
+
+  it("DO4: Docker Hub is one slot under all of its names; without a user it is a token", async () => {
+    const done = await set("index.docker.io");
+    expect(done.stderr).toContain('the identity token for docker.io (registries."docker.io"');
+    expect(await manifest()).not.toContain("username");
+  });
+
+  it.each([
+    [["not a host"], "this is no host of a registry"],
+    [["https://ghcr.io/v2/"], "write ghcr.io"],
+    [["ghcr.io", "--env", "prod"], "--env has no meaning with --type registry"],
+    [["ghcr.io", "--build"], "--build has no meaning with --type registry"],
+    [["ghcr.io", "--file", "/x"], "--file has no meaning with --type registry"],
+    [["ghcr.io", "--username", "a\nb"], "--username takes no control characters"],
+  ])("refuses %j", async (args, message) => {
+    const before = await manifest();
+    expect(await set(...args)).toMatchObject({ code: 2, stderr: expect.stringContaining(message) });
+    expect(await manifest()).toBe(before);
+  });
+
+  it("refuses a user name for a value", async () => {
+    const ran = await run(["set", "A", "--username", "bot", "--stdin"], { stdin: "purr" });
+    expect([ran.code, ran.stderr.includes("--username needs --type registry")]).toEqual([2, true]);
+  });
+});
+
 describe("import", () => {
   const password = canary("login");
   const config = (): string => {
