@@ -103,7 +103,7 @@ it("RI20: an identity token of the helper pulls by a slot without a user name", 
     env: { ...app.world.env, DOCKER_HOST: engineHost() },
   });
   expect(leaksIn(ran.bytes, [password])).toEqual([]);
-  expect(ran).toMatchObject({ code: 125, stderr: expect.stringContaining("PROGRAM_NOT_FOUND") });
+  expect(ran).toMatchObject({ code: 127, stderr: expect.stringContaining("PROGRAM_NOT_FOUND") });
   expect(await isThere(private1)).toBe(true);
 });
 
