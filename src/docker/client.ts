@@ -25,6 +25,9 @@ export async function engineOf(
 /** Properties of docker-modem that tell where it leads. */
 interface ModemParts {
   readonly socketPath?: string | (() => string | Promise<string>) | undefined;
+  readonly protocol?: string | undefined;
+  readonly host?: string | undefined;
+  readonly port?: string | number | undefined;
 }
 
 /** Only a socket or pipe of this machine is local; where it leads to in truth, the engine says. */
@@ -32,8 +35,9 @@ async function endpointOf(modem: Modem & ModemParts): Promise<Endpoint> {
   const found = modem.socketPath;
   // docker-modem's default is a function that looks for Docker Desktop's socket first
   const path = typeof found === "function" ? await found() : found;
-  if (path === undefined || path === "") {
-    return { host: "the engine of dockerode", local: false, options: {} };
+  if (path !== undefined && path !== "") {
+    return { host: `unix://${path}`, local: true, options: {} };
   }
-  return { host: `unix://${path}`, local: true, options: {} };
+  const { protocol = "http", host = "the engine of dockerode", port = "" } = modem;
+  return { host: `${protocol}://${host}:${port}`, local: false, options: {} };
 }

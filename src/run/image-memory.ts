@@ -20,6 +20,8 @@ const MAX_IMAGES = 200;
 
 /** An image, and for which platform it is looked at. */
 export interface ImageChoice {
+  /** Address of the engine: what one engine says of an image must not count on another. */
+  readonly host: string;
   readonly image: Pick<ImageInspect, "Id" | "Os" | "Architecture" | "Variant">;
   /** As asked for; the id may stand for several. */
   readonly platform: string | undefined;
@@ -82,9 +84,9 @@ export class ImageMemory {
   }
 }
 
-function nameOf({ image, platform }: ImageChoice): string {
+function nameOf({ host, image, platform }: ImageChoice): string {
   const { Id, Os, Architecture, Variant = "" } = image;
-  const parts = [Id, platform ?? "", Os, Architecture, Variant];
+  const parts = [host, Id, platform ?? "", Os, Architecture, Variant];
   const digest = createHash("sha256").update(parts.join("\n")).digest("hex");
   return `v${FORMAT}-${digest.slice(0, 32)}`;
 }

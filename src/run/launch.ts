@@ -113,7 +113,8 @@ async function prepare(context: LaunchContext): Promise<Prepared> {
   const { options, plan } = context;
   const image = await ensureImage(context, await findImage(context));
   const { platform } = plan.container;
-  const memory = await ImageMemory.open(options.env, { image, platform });
+  const { host } = options.engine.endpoint;
+  const memory = await ImageMemory.open(options.env, { host, image, platform });
   const files = resolveFiles(plan, image.Config?.WorkingDir, options.cwd);
   const body = context.body ?? bodyOf(context);
   return { ...context, image, memory, files, body, run: randomBytes(8).toString("hex") };

@@ -6,6 +6,7 @@ import { type ImageChoice, ImageMemory } from "../../../src/run/image-memory.ts"
 import { makeWorld, type World } from "../../support/temp.ts";
 
 const CHOICE: ImageChoice = {
+  host: "unix:///run/docker.sock",
   image: { Id: "sha256:aa", Os: "linux", Architecture: "amd64" },
   platform: undefined,
 };
@@ -46,6 +47,7 @@ describe("ImageMemory", () => {
   });
 
   it.each<[string, ImageChoice]>([
+    ["the image on another engine", { ...CHOICE, host: "tcp://10.0.0.2:2376" }],
     ["another image", { ...CHOICE, image: { ...CHOICE.image, Id: "sha256:bb" } }],
     ["another platform of the image", { ...CHOICE, platform: "linux/arm64" }],
     ["another architecture", { ...CHOICE, image: { ...CHOICE.image, Architecture: "arm64" } }],
