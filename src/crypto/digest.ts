@@ -1,7 +1,7 @@
 /**
  * Keyed digests of values: they tell whether a value has changed, to nobody but the holders of the
- * private key; and the mac of texts, which nobody else can make. A bare hash would let anybody who sees it try guesses; whoever could compute this one
- * for a guess can open the value itself.
+ * private key. A bare hash would let anybody who sees it try guesses; whoever could compute this one
+ * for a guess can open the value itself. And macs of texts, which nobody but those holders can make.
  */
 import { createHmac, type Hmac, hkdfSync } from "node:crypto";
 

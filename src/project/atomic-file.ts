@@ -17,17 +17,20 @@ export interface Replacement {
   readonly text: string | Uint8Array;
   /** Of the file that is replaced; a new one gets the process's own defaults. */
   readonly like?: Ownership | undefined;
+  /** False for what can be made again: it is not synced, and may be damaged after a crash. */
+  readonly durable?: boolean | undefined;
   /** Called when all is written, right before the file appears; throwing leaves it untouched. */
   readonly beforeRename?: () => void;
 }
 
 /**
  * Writes a file so that every reader sees the old text or the new one, whole, also after a crash:
- * a temporary file in the same folder, synced, then renamed.
+ * a temporary file in the same folder, synced (but for `durable: false`), then renamed.
  *
  * @throws a system error, or that of `beforeRename`; the temporary file is gone then
  */
 export async function replaceFile(o: Replacement): Promise<void> {
+  const { durable = true } = o;
   const random = randomBytes(6).toString("hex");
   const temporary = join(dirname(o.path), `.${basename(o.path)}.${random}.tmp`);
   try {
@@ -36,7 +39,7 @@ export async function replaceFile(o: Replacement): Promise<void> {
     try {
       await handle.writeFile(o.text);
       if (o.like) await takeOver(handle, o.like);
-      await handle.sync();
+      if (durable) await handle.sync();
     } finally {
       await handle.close();
     }
@@ -46,7 +49,7 @@ export async function replaceFile(o: Replacement): Promise<void> {
     await unlink(temporary).catch(() => undefined);
     throw error;
   }
-  await syncFolder(dirname(o.path));
+  if (durable) await syncFolder(dirname(o.path));
 }
 
 async function takeOver(handle: FileHandle, { mode, uid, gid }: Ownership): Promise<void> {

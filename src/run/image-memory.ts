@@ -2,11 +2,12 @@
  * What images were found to have, kept in this user's cache folder: an image never changes, so a
  * question about it has to be asked once. Paths, names and tables of users are in it, no secret.
  */
-import { createHash, randomBytes } from "node:crypto";
-import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { createHash } from "node:crypto";
+import { mkdir, readdir, readFile, rm, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
 
 import type { ImageInspect } from "../docker/types.ts";
+import { replaceFile } from "../project/atomic-file.ts";
 import { cacheFolder } from "../project/cache-folder.ts";
 import type { Env } from "./options.ts";
 
@@ -101,18 +102,12 @@ function read(text: string): Map<string, unknown> {
   }
 }
 
-/** Not synced: after a crash a damaged file counts as none. */
 async function write(path: string, text: string): Promise<void> {
-  const folder = join(path, "..");
+  const folder = dirname(path);
   await mkdir(folder, { mode: 0o700 }).catch(() => undefined);
-  const fresh = join(folder, `.${randomBytes(6).toString("hex")}.tmp`);
-  try {
-    await writeFile(fresh, text, { mode: 0o600, flag: "wx" });
-    await rename(fresh, path);
-  } catch (error) {
-    await rm(fresh, { force: true });
-    throw error;
-  }
+  const like = { mode: 0o600, uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 };
+  // after a crash a damaged file counts as none
+  await replaceFile({ path, text, like, durable: false });
   await forgetOldest(folder);
 }
 

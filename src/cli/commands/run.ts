@@ -21,7 +21,7 @@ import {
 import type { Context, Handler } from "../spec.ts";
 import type { Values } from "../values.ts";
 import { containerOptionsOf } from "./run-options.ts";
-import { connect, connectAhead } from "./engine.ts";
+import { connectAhead } from "./engine.ts";
 import { keyringOf } from "./keyring.ts";
 import { protect } from "./masking.ts";
 import { programIo } from "./run-io.ts";
@@ -49,8 +49,7 @@ export const handle: Handler = async (context) => {
     out.json({ environment, ...plan });
     return 0;
   }
-  // only asked: nothing is made on it before all values are open
-  const connecting = via === null ? engineAhead(context, plan) : async () => connect(context);
+  const client: Client = via ?? ownClient(context, typed, plan);
   using opened = await openEnvironment(project, {
     ...options,
     env,
@@ -64,15 +63,29 @@ export const handle: Handler = async (context) => {
   const identity = { app, environment: options.environment };
   // awaited here: returning the promise would wipe the values before they are used
   const own = { auth, entries: opened.entries, identity, digestKey: digestKey ?? undefined };
-  if (via !== null) return await via.run(own);
-  return await perform(context, typed, { ...own, connecting });
+  return await client.run(own);
 };
 
-/** The way of files to an engine of this machine depends on what it is. */
-function engineAhead(context: Context, { delivery }: RunPlan): () => Promise<Engine> {
-  return connectAhead(context, async (engine) => {
+/** What a client gets of an opened environment. */
+type Own = Required<Pick<RunOptions, "auth" | "entries" | "identity">> &
+  Pick<RunOptions, "digestKey">;
+
+/** Who runs the container. */
+interface Client {
+  /** @returns the exit code */
+  run(this: void, own: Own): Promise<number>;
+}
+
+/**
+ * Runs the container by ourselves. The engine is asked at once, and only asked: nothing is made on it
+ * before all values are open.
+ */
+function ownClient(context: Context, typed: PlanOptions, { delivery }: RunPlan): Client {
+  const connecting = connectAhead(context, async (engine) => {
+    // the way of files to an engine of this machine depends on what it is
     if (delivery.kind !== "none" && engine.endpoint.local) await engine.info();
   });
+  return { run: async (own) => perform(context, typed, { own, connecting }) };
 }
 
 /** `--via`: few runs need it, and every run would wait for it to be loaded. */
@@ -124,11 +137,7 @@ function variablesOf(values: Values): VariableDelivery | undefined {
 async function perform(
   context: Context,
   typed: PlanOptions,
-  {
-    connecting,
-    ...own
-  }: Required<Pick<RunOptions, "auth" | "entries" | "identity">> &
-    Pick<RunOptions, "digestKey"> & { readonly connecting: () => Promise<Engine> },
+  { own, connecting }: { readonly own: Own; readonly connecting: () => Promise<Engine> },
 ): Promise<number> {
   const { values, out, host, cwd } = context;
   const mask = protect(context, own.entries ?? []);

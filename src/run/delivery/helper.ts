@@ -39,16 +39,12 @@ export class LazyHelper {
 
   /** Starts to make it. What goes wrong is told to whoever asks for its id. */
   begin(): void {
-    this.#helper ??= createHelper(this.#context);
     // until somebody asks, a refusal must not be an unhandled rejection
-    this.#helper.catch(() => undefined);
+    this.#made().catch(() => undefined);
   }
 
   async id(): Promise<string> {
-    this.begin();
-    const helper = await this.#helper;
-    if (helper === undefined) throw new Error("nothing was begun");
-    return helper.id;
+    return (await this.#made()).id;
   }
 
   /** Waits for one that is still being made: the stack does not know it yet. Never throws. */
@@ -61,6 +57,11 @@ export class LazyHelper {
     const helper = await this.#helper?.catch(() => undefined);
     this.#helper = undefined;
     if (helper !== undefined) await this.#context.cleanup.run(helper.step);
+  }
+
+  async #made(): Promise<Helper> {
+    this.#helper ??= createHelper(this.#context);
+    return this.#helper;
   }
 }
 
