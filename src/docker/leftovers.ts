@@ -105,19 +105,24 @@ async function isUsed(engine: Engine, volume: string): Promise<boolean> {
  * Removes what is certainly nobody's: folders and volumes of containers that were started and are
  * gone. Never throws: it is on the way of something else.
  *
- * @param started - runs whose container this process has started
+ * @param o.started - runs whose container this process has started
+ * @param o.own - the run that it is on the way of, which looks after itself
  */
 export async function sweepLeftovers(
   engine: Engine,
   env: Env,
-  started: ReadonlySet<string>,
+  { started, own }: { readonly started: ReadonlySet<string>; readonly own: string },
 ): Promise<void> {
   try {
-    const folders = (await listPrivateFolders(env)).filter(({ note }) => note?.kept === true);
+    const folders = (await listPrivateFolders(env)).filter(
+      ({ note }) => note?.kept === true && note.run !== own,
+    );
+    const earlier = new Set(started);
+    earlier.delete(own);
     // a process that has started nothing yet has left no volume
-    const all = started.size === 0 ? [] : await engine.listVolumes(LABEL_OWNER);
+    const all = earlier.size === 0 ? [] : await engine.listVolumes(LABEL_OWNER);
     const volumes = all.filter(
-      ({ Labels }) => started.has(Labels?.[LABEL_RUN] ?? "") && Labels?.[LABEL_ROLE] !== "gate",
+      ({ Labels }) => earlier.has(Labels?.[LABEL_RUN] ?? "") && Labels?.[LABEL_ROLE] !== "gate",
     );
     if (folders.length + volumes.length === 0) return;
     const containers = await listContainers(engine);

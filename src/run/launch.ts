@@ -34,6 +34,8 @@ export interface Launched {
   readonly delivery: Delivery | undefined;
   /** Takes the container back; to be forgotten once it runs. */
   readonly step: CleanupStep;
+  /** Takes away what earlier runs left; to be run when the start does not have to wait for it. */
+  readonly sweep: CleanupStep;
 }
 
 /** What the steps share. */
@@ -87,12 +89,13 @@ export async function launch(context: LaunchContext, make: Make = createApp): Pr
   context.enter("image");
   const prepared = await prepare(context);
   context.enter("prepare");
-  const { run, files, plan } = prepared;
-  const swept = sweepOthers(prepared);
+  const { run, files, plan, cleanup, cidFile } = prepared;
+  // at the bottom of the stack, so that it comes to its turn whatever becomes of this run
+  const sweep = cleanup.add("what earlier runs left", async () => sweepOthers(prepared));
   const { delivery, id, step } = await createWithFiles(prepared, make);
-  await swept;
+  await cidFile?.write(id);
   const variables = plan.env.map(({ name }) => name);
-  return { id, run, delivery, step, files, variables };
+  return { id, run, delivery, step, sweep, files, variables };
 }
 
 /** Runs whose container this process has started. */
@@ -104,9 +107,9 @@ export function noteStarted(run: string): void {
 }
 
 /** Takes away what earlier containers have left, where files are delivered. Never throws. */
-async function sweepOthers({ options, plan }: Prepared): Promise<void> {
+async function sweepOthers({ options, plan, run }: Prepared): Promise<void> {
   if (plan.delivery.kind === "none") return;
-  await sweepLeftovers(options.engine, options.env, startedRuns);
+  await sweepLeftovers(options.engine, options.env, { started: startedRuns, own: run });
 }
 
 async function prepare(context: LaunchContext): Promise<Prepared> {
@@ -150,7 +153,7 @@ export function wholeBody(prepared: Prepared, parts: CreateParts): CreateBody {
 }
 
 async function createApp(prepared: Prepared, parts: CreateParts): Promise<Created> {
-  const { options, plan, run, cleanup, cidFile } = prepared;
+  const { options, plan, run, cleanup } = prepared;
   // found by label, not by id: a request whose answer got lost may have made the container
   const step = cleanup.add("the container", () => removeApps(options.engine, run));
   const query = { name: plan.container.name, platform: plan.container.platform };
@@ -159,7 +162,6 @@ async function createApp(prepared: Prepared, parts: CreateParts): Promise<Create
       query,
       body: wholeBody(prepared, parts),
     });
-    await cidFile?.write(answer.Id);
     return { id: answer.Id, step };
   } catch (error) {
     // refused: there is nothing to take back

@@ -61,7 +61,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
 async function runDetached(context: LaunchContext, launched: Launched): Promise<RunResult> {
   await start(context, launched);
   context.enter("running");
-  await settle(launched);
+  await settle(context, launched);
   return resultOf(launched, 0);
 }
 
@@ -84,7 +84,7 @@ async function runAttached(context: LaunchContext, launched: Launched): Promise<
     attachment.begin();
     signals.begin();
     enter("running");
-    const settled = settle(launched);
+    const settled = settle(context, launched);
     const outcome = await follow(context, id, { attachment, exit: wait.exitCode() });
     options.onPhase?.("ended");
     await settled;
@@ -117,10 +117,14 @@ async function start(context: LaunchContext, launched: Launched): Promise<void> 
   if (cidFile !== undefined) cleanup.forget(cidFile.step);
 }
 
-/** Lets go of what the container holds itself now. What fails here is tried again at the end. */
-export async function settle(launched: Launched): Promise<void> {
+/**
+ * Lets go of what the container holds itself now, and takes away what earlier ones left. What fails
+ * here is tried again at the end.
+ */
+export async function settle({ cleanup }: LaunchContext, launched: Launched): Promise<void> {
   noteStarted(launched.run);
-  await launched.delivery?.started().catch(() => undefined);
+  const released = launched.delivery?.started().catch(() => undefined);
+  await Promise.all([released, cleanup.run(launched.sweep)]);
 }
 
 interface Running {

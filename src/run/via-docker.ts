@@ -128,7 +128,7 @@ async function release(context: LaunchContext, launched: Launched): Promise<void
     throw error;
   }
   context.cleanup.forget(launched.step);
-  await settle(launched);
+  await settle(context, launched);
 }
 
 /**

@@ -197,7 +197,7 @@ class Prepared<T extends CreateOptions> implements Delivered<T> {
   async #letGo(): Promise<void> {
     this.#isOver = true;
     this.#context.cleanup.forget(this.#launched.step);
-    await settle(this.#launched);
+    await settle(this.#context, this.#launched);
     // what has failed is tried once more
     await takeBack(this.#context);
   }
