@@ -1,5 +1,6 @@
 /** The way of the files into a new container: chosen, prepared, and filled while it is created. */
 import { DockerError, PolicyError } from "../errors.ts";
+import { Cleanup } from "./cleanup.ts";
 import { targetsOf } from "./create-body.ts";
 import { isInvisible, prepareBind } from "./delivery/bind.ts";
 import { chooseFor } from "./delivery/choose.ts";
@@ -12,7 +13,8 @@ import type {
 } from "./delivery/delivery.ts";
 import { LazyHelper } from "./delivery/helper.ts";
 import { type PlannedDelivery, refuseVolume } from "./delivery/life.ts";
-import { mountsParts, prepareVolume } from "./delivery/volume.ts";
+import { isMountFault, type Memory, noteRefusal } from "./delivery/memory.ts";
+import { mountsParts } from "./delivery/volume.ts";
 import { DEFAULT_FOLDER } from "./file-target.ts";
 import { createWithBoundGate, gateForRun, type GatedRun, prepareWithGate } from "./gate/hide.ts";
 import type { ImageFiles } from "./image-files.ts";
@@ -36,7 +38,8 @@ interface Road {
 }
 
 /** Creates the container by `make`, with the files in place. Throws as `launch`. */
-export async function createWithFiles(prepared: Prepared, make: Make): Promise<CreatedWithFiles> {
+export async function createWithFiles(given: Prepared, make: Make): Promise<CreatedWithFiles> {
+  const prepared = tellingOnce(given);
   const { plan, enter } = prepared;
   if (plan.delivery.kind === "none") {
     enter("create");
@@ -51,6 +54,17 @@ export async function createWithFiles(prepared: Prepared, make: Make): Promise<C
   } finally {
     await helper.settled();
   }
+}
+
+/** A road that turns out to be closed has told its warnings. */
+function tellingOnce(prepared: Prepared): Prepared {
+  const { options } = prepared;
+  const told = new Set<string>();
+  const onWarning = (text: string): void => {
+    if (!told.has(text)) options.onWarning?.(text);
+    told.add(text);
+  };
+  return { ...prepared, options: { ...options, onWarning } };
 }
 
 interface Chosen {
@@ -68,7 +82,9 @@ async function onRoad(
   const context = deliveryContext(prepared, gated, helper);
   const road = { prepared, make, context, gated };
   try {
-    return await (choice.kind === "volume" ? byVolumes(road) : byBind(road, choice.place));
+    return await (choice.kind === "volume"
+      ? byVolumes(road, choice.memory)
+      : byBind(road, choice.place));
   } finally {
     gated?.file.value.wipe();
   }
@@ -82,14 +98,34 @@ function emptyAfterRestart({ options, plan }: Prepared): boolean {
   return plan.delivery.reseed || !mountsParts(options.engine);
 }
 
-async function byVolumes(road: Road): Promise<CreatedWithFiles> {
+async function byVolumes(road: Road, memory: Memory): Promise<CreatedWithFiles> {
+  const { plan, cleanup: whole, options } = road.prepared;
+  refuseVolume(plan.delivery, plan.container);
+  if (memory === "ramfs") return intoVolumes(road, memory);
+  const cleanup = new Cleanup();
+  const step = whole.add("a tmpfs volume", async () => finish(cleanup));
+  try {
+    return await intoVolumes({ ...road, context: { ...road.context, cleanup } }, memory);
+  } catch (error) {
+    if (!isMountFault(error)) throw error;
+    noteRefusal(options.engine);
+    await whole.run(step);
+  }
+  return intoVolumes(road, "ramfs");
+}
+
+async function intoVolumes(road: Road, memory: Memory): Promise<CreatedWithFiles> {
   const { prepared, make, context, gated } = road;
-  refuseVolume(prepared.plan.delivery, prepared.plan.container);
-  const [delivery, gate] = await prepareWithGate(context, gated, prepareVolume);
+  const [delivery, gate] = await prepareWithGate(context, gated, memory);
   const gateMode = prepared.plan.delivery.reseed ? "wait" : "now";
   return fillAndCreate(road, delivery, async (content) =>
     make(prepared, { delivery, content, gate, gateMode }),
   );
+}
+
+async function finish(cleanup: Cleanup): Promise<void> {
+  const left = await cleanup.runAll();
+  if (left.length > 0) throw new Error(left.join(", "));
 }
 
 async function byBind(road: Road, place: BindPlace): Promise<CreatedWithFiles> {
@@ -156,8 +192,10 @@ async function fillAndCreate(
     prepared.memory.keep(),
   ]);
   if (created.status === "rejected") throw created.reason;
-  if (filled.status === "rejected") throw filled.reason;
-  return { ...created.value, delivery };
+  if (filled.status === "fulfilled") return { ...created.value, delivery };
+  // there will be another try, which needs its name
+  if (isMountFault(filled.reason)) await prepared.cleanup.run(created.value.step);
+  throw filled.reason;
 }
 
 function refuseWarnings([first]: readonly string[]): void {

@@ -4,12 +4,12 @@ import { rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 
-import type { Engine } from "../../src/docker/engine.ts";
 import { compareApi } from "../../src/docker/version.ts";
 import { dockerCli, dockerOut, testEngine } from "../engine/current.ts";
 import { canary, leaksIn } from "../support/canary.ts";
 import { findOnDisk } from "../support/disk.ts";
 import { makeWorld } from "../support/temp.ts";
+import { withRequest, withVolumes } from "./altered-engine.ts";
 import {
   ENV,
   expectClean,
@@ -371,37 +371,6 @@ describe("run: the choice of a delivery", () => {
     expect(await leftovers()).toEqual([]);
   });
 });
-
-type Request = Engine["request"];
-
-/** The real engine, with something done before a request. */
-function withRequest(engine: Engine, before: (body: unknown) => Promise<void>): Engine {
-  const request = async (...[method, path, o]: Parameters<Request>): Promise<unknown> => {
-    if (path === "/containers/create") await before(o?.body);
-    return engine.request(method, path, o);
-  };
-  return proxied(engine, { request });
-}
-
-/** The real engine, with other mount options for volumes. */
-function withVolumes(engine: Engine, change: (o: string) => string): Engine {
-  const createVolume = async (body: object): Promise<string> => {
-    const { DriverOpts, ...rest } = body as { DriverOpts: { o: string } };
-    const o = change(DriverOpts.o);
-    return engine.createVolume(o === "" ? rest : { ...rest, DriverOpts: { ...DriverOpts, o } });
-  };
-  return proxied(engine, { createVolume });
-}
-
-function proxied(engine: Engine, own: Readonly<Record<string, unknown>>): Engine {
-  return new Proxy(engine, {
-    get(target, key): unknown {
-      const value: unknown = own[String(key)] ?? Reflect.get(target, key, target);
-      // its private fields are behind the real one only
-      return typeof value === "function" ? (value.bind(target) as unknown) : value;
-    },
-  });
-}
 
 /** What an engine with mounts of its own would find: nothing at that path. */
 async function hideFolder(body: unknown): Promise<void> {

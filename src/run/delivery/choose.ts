@@ -7,10 +7,12 @@ import type { EngineInfo } from "../../docker/types.ts";
 import { DockerError } from "../../errors.ts";
 import type { Env } from "../options.ts";
 import { numericOwner } from "../owner.ts";
+import { type Memory, memoryOf } from "./memory.ts";
 
 /** What was chosen, and what the choice has found out on its way. */
 export type Choice =
-  { readonly kind: "volume" } | { readonly kind: "bind"; readonly place: BindPlace };
+  | { readonly kind: "volume"; readonly memory: Memory }
+  | { readonly kind: "bind"; readonly place: BindPlace };
 
 /** Where bound files are, and for whom. */
 export interface BindPlace {
@@ -37,12 +39,12 @@ export async function chooseFor(facts: ChoiceFacts): Promise<Choice> {
   const { engine, env, asked, userns } = facts;
   const isVolume = asked === "volume" || (asked === "auto" && !engine.endpoint.local);
   // settled without a question, but for containers that may see other ids than an upload has
-  if (isVolume && userns !== "host") return { kind: "volume" };
+  if (isVolume && userns !== "host") return { kind: "volume", memory: memoryOf(engine) };
   const [info, root] = await Promise.all([engine.info(), isVolume ? null : findTmpfsRoot(env)]);
   const kind = isVolume ? "volume" : chooseBetween(facts, info, root);
   if (kind === "bind") return { kind, place: { engine: identityOf(info), root } };
   refuseOtherUsers(info.SecurityOptions, userns);
-  return { kind };
+  return { kind, memory: memoryOf(engine, info.SecurityOptions) };
 }
 
 function chooseBetween(facts: ChoiceFacts, info: EngineInfo, root: string | null): DeliveryKind {

@@ -64,15 +64,3 @@ export class LazyHelper {
     return this.#helper;
   }
 }
-
-/** Makes two at once. Waits for both even when one fails, or the other would get lost. */
-export async function createTwoHelpers(
-  context: DeliveryContext,
-  mounts: readonly Mount[],
-): Promise<readonly [Helper, Helper]> {
-  const make = (): Promise<Helper> => createHelper(context, mounts);
-  const [first, second] = await Promise.allSettled([make(), make()]);
-  if (first.status === "rejected") throw first.reason;
-  if (second.status === "rejected") throw second.reason;
-  return [first.value, second.value];
-}

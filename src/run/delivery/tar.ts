@@ -64,11 +64,6 @@ export async function packEmptyFiles(files: readonly EmptyFile[]): Promise<Buffe
   return collect(tar);
 }
 
-/** A tar with one empty file. */
-export async function packEmpty(name: string): Promise<Buffer> {
-  return packEmptyFiles([{ path: name, mode: 0o400, ids: { uid: 0, gid: 0 } }]);
-}
-
 async function packEntries(content: StoreContent, entries: readonly TreeEntry[]): Promise<Buffer> {
   const { pack } = await import("tar-stream");
   const tar = pack();

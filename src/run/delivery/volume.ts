@@ -3,8 +3,8 @@
  * host's file system.
  *
  * A tmpfs volume has content only while somebody has it mounted. Two containers of the app's image,
- * never started, do the work: the holder keeps an upload open, the writer uploads the files. Once
- * the app runs, it holds the volume itself and both go.
+ * never started, do the work, see `helper-pair.ts`. Once the app runs, it holds the volume itself and
+ * both go.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 
@@ -13,28 +13,19 @@ import type { Engine } from "../../docker/engine.ts";
 import { labelsOf } from "../../docker/labels.ts";
 import { compareApi } from "../../docker/version.ts";
 import { DockerError } from "../../errors.ts";
-import { Cleanup } from "../cleanup.ts";
 import type { CleanupStep } from "../cleanup.ts";
 import type { Mount } from "../flags/mounts.ts";
 import { type ImageFiles, imageFiles } from "../image-files.ts";
 import type { Delivery, DeliveryContext, StoreContent } from "./delivery.ts";
-import { createTwoHelpers } from "./helper.ts";
-import type { Helper } from "./helper.ts";
-import { openHold } from "./hold.ts";
+import { HelperPair } from "./helper-pair.ts";
 import type { Hold } from "./hold.ts";
 import { type StoreLayout, storeLayout, volumeSize } from "./layout.ts";
+import type { Memory } from "./memory.ts";
 import { placeFiles, placeInFolders, type Placement } from "./placement.ts";
 import { placeWarnings, surveyFolders } from "./survey.ts";
-import { packEmpty, packStore } from "./tar.ts";
+import { packStore } from "./tar.ts";
 import { DATA } from "./tree.ts";
-import {
-  appMount,
-  HELPER_ROOT,
-  helperMounts,
-  refuseHidden,
-  type StoreVolume,
-  volumesOf,
-} from "./volumes.ts";
+import { appMount, HELPER_ROOT, refuseHidden, type StoreVolume, volumesOf } from "./volumes.ts";
 
 /** First API version that mounts a part of a volume; older ones ignore the field (measured). */
 const SUBPATH_API = "1.45";
@@ -43,33 +34,15 @@ const SUBPATH_API = "1.45";
 const HOLD_TIMEOUT_MS = 10_000;
 
 /**
- * Makes volumes and helpers, and proves that the volumes are really in memory. On tmpfs without
- * swap; where the kernel can't (before 6.4) or won't (for a rootless engine, measured) on ramfs,
- * which never swaps.
+ * Makes volumes, and starts to make the helpers that fill them. Of an image that is known well enough
+ * nothing else is waited for, so that the app's container can be created beside that.
  *
- * @throws {@link DockerError} DELIVERY_FAILED when the engine keeps the volume on its disk,
- *   DELIVERY_PATH when an engine before API 1.45 would have to hide files of the image
+ * @throws {@link DockerError} DELIVERY_PATH when an engine before API 1.45 would have to hide files
+ *   of the image; for an image that has to be asked also what {@link HelperPair.ready} throws
  */
-export async function prepareVolume(context: DeliveryContext): Promise<VolumeDelivery> {
-  const cleanup = new Cleanup();
-  const step = context.cleanup.add("a tmpfs volume", () => finish(cleanup));
-  try {
-    return await prepareOn("tmpfs", { ...context, cleanup });
-  } catch (error) {
-    if (!isMountFault(error)) throw error;
-    await context.cleanup.run(step);
-    return prepareOn("ramfs", context);
-  }
-}
-
-/** True for an engine that mounts parts of volumes; others mount the whole one in silence. */
-export function mountsParts({ version }: Pick<Engine, "version">): boolean {
-  return compareApi(version.api, SUBPATH_API) >= 0;
-}
-
-async function prepareOn(
-  filesystem: "tmpfs" | "ramfs",
+export async function prepareVolume(
   context: DeliveryContext,
+  memory: Memory,
 ): Promise<VolumeDelivery> {
   const { engine, files, mounts } = context;
   const subpath = mountsParts(engine) && !context.reseed;
@@ -77,15 +50,9 @@ async function prepareOn(
   const whole = subpath ? null : storeLayout(placeInFolders(files));
   const volumes = volumesOf(context.run, whole, volumeSize(files));
   const steps: CleanupStep[] = [];
-  for (const volume of volumes) steps.push(await createVolume(context, volume, filesystem));
-  const [writer, holder] = await createTwoHelpers(context, [
-    ...helperMounts(volumes),
-    ...(context.helperMounts ?? []),
-  ]);
-  // the first to mount the volumes, and its answers carry the engine's reason; one after the other,
-  // since looking at the image mounts them too
-  await proveMemory(context, writer.id, volumes);
-  const image = imageFiles(engine, context.memory, async () => writer.id);
+  for (const volume of volumes) steps.push(await createVolume(context, volume, memory));
+  const pair = new HelperPair(context, volumes);
+  const image = imageFiles(engine, context.memory, async () => (await pair.ready()).writer);
   const survey = { image, mounts, listsAll: whole !== null };
   const facts = await surveyFolders(files, survey);
   const placement: Placement = whole ?? placeFiles(files, facts);
@@ -96,7 +63,12 @@ async function prepareOn(
     hidesFolders: !subpath,
   });
   const layout = whole ?? storeLayout(placement);
-  return new VolumeDelivery({ context, image, layout, volumes, writer, holder, steps, warnings });
+  return new VolumeDelivery({ context, image, layout, volumes, pair, steps, warnings });
+}
+
+/** True for an engine that mounts parts of volumes; others mount the whole one in silence. */
+export function mountsParts({ version }: Pick<Engine, "version">): boolean {
+  return compareApi(version.api, SUBPATH_API) >= 0;
 }
 
 interface VolumeParts {
@@ -104,8 +76,7 @@ interface VolumeParts {
   readonly image: ImageFiles;
   readonly layout: StoreLayout;
   readonly volumes: readonly StoreVolume[];
-  readonly writer: Helper;
-  readonly holder: Helper;
+  readonly pair: HelperPair;
   /** Removal of the volumes; only works once no container has them. */
   readonly steps: readonly CleanupStep[];
   readonly warnings: readonly string[];
@@ -120,31 +91,32 @@ export class VolumeDelivery implements Delivery {
   readonly mounts: readonly Mount[];
   readonly warnings: readonly string[];
   readonly image: ImageFiles;
-  /** A never-started container that has the volumes mounted. */
-  readonly writer: string;
   readonly #parts: VolumeParts;
   #hold: Hold | undefined;
 
   constructor(parts: VolumeParts) {
-    const { image, layout, volumes, warnings, writer } = parts;
+    const { image, layout, volumes, warnings } = parts;
     this.#parts = parts;
     this.layout = layout;
     this.volumes = volumes.map(({ name, key }) => ({ name, key }));
     this.warnings = warnings;
     this.image = image;
-    this.writer = writer.id;
     this.mounts = [...layout.folders, ...layout.singles].map((stored) => appMount(volumes, stored));
   }
 
+  /** Id of a never-started container that has the volumes mounted. */
+  async writer(): Promise<string> {
+    return (await this.#parts.pair.ready()).writer;
+  }
+
+  /** @throws {@link DockerError} what {@link HelperPair.ready} throws: nothing was sent then */
   async fill(content: StoreContent): Promise<void> {
-    const { context, holder } = this.#parts;
-    const hold = await openHold(context.engine, holder.id);
-    this.#hold = hold;
-    // above the helpers on the stack: the engine does not remove a container with an open upload
-    context.cleanup.add("an open upload", () => hold.release());
+    // packed while the helpers are made
     const tar = await packStore(this.layout, content, "..a");
     try {
-      await Promise.race([this.#write(tar), hold.lost]);
+      const { writer, hold } = await this.#parts.pair.ready();
+      this.#hold = hold;
+      await Promise.race([this.#write(writer, tar), hold.lost]);
     } finally {
       tar.fill(0);
     }
@@ -159,9 +131,8 @@ export class VolumeDelivery implements Delivery {
   }
 
   async started(): Promise<void> {
-    await this.#hold?.release();
-    const { context, writer, holder, steps } = this.#parts;
-    await Promise.all([writer, holder].map(({ step }) => context.cleanup.run(step)));
+    const { context, pair, steps } = this.#parts;
+    await context.cleanup.run(pair.step);
     // the volumes are the app's now: in use until it is removed
     for (const step of steps) context.cleanup.forget(step);
   }
@@ -172,12 +143,12 @@ export class VolumeDelivery implements Delivery {
   }
 
   /** Writes until the content stays, that is, until the hold has taken. */
-  async #write(tar: Buffer): Promise<void> {
-    const { context, writer, volumes } = this.#parts;
+  async #write(writer: string, tar: Buffer): Promise<void> {
+    const { context, volumes } = this.#parts;
     const deadline = Date.now() + HOLD_TIMEOUT_MS;
     for (let pause = 2; Date.now() < deadline; pause = Math.min(pause * 2, 100)) {
-      await context.engine.putArchive(writer.id, HELPER_ROOT, tar);
-      if (await allThere(context, writer.id, lastPaths(this.layout, volumes))) return;
+      await context.engine.putArchive(writer, HELPER_ROOT, tar);
+      if (await allThere(context, writer, lastPaths(this.layout, volumes))) return;
       await sleep(pause);
     }
     throw new DockerError("DELIVERY_FAILED", "the engine does not keep the volume mounted", {
@@ -189,7 +160,7 @@ export class VolumeDelivery implements Delivery {
 async function createVolume(
   context: DeliveryContext,
   volume: StoreVolume,
-  filesystem: "tmpfs" | "ramfs",
+  memory: Memory,
 ): Promise<CleanupStep> {
   const { engine, run, cleanup } = context;
   const flags = "mode=0755,nosuid,nodev,noexec";
@@ -200,32 +171,13 @@ async function createVolume(
     Driver: "local",
     Labels: labelsOf(run, "files"),
     DriverOpts: {
-      type: filesystem,
-      device: filesystem,
-      // ramfs knows no size; noswap is tmpfs's only, since kernel 6.4, for the machine's root
-      o: filesystem === "tmpfs" ? `size=${volume.bytes},${flags},noswap` : flags,
+      type: memory,
+      device: memory,
+      // ramfs knows neither
+      o: memory === "tmpfs" ? `size=${volume.bytes},${flags},noswap` : flags,
     },
   });
   return step;
-}
-
-/**
- * Uploads a file without a secret and looks for it again. Memory that nobody has mounted forgets:
- * if it is still there, the volume lies on a disk (Podman does that), and no secret must go there.
- */
-async function proveMemory(
-  { engine }: DeliveryContext,
-  writer: string,
-  volumes: readonly StoreVolume[],
-): Promise<void> {
-  const tar = await packEmpty("probe");
-  for (const { path } of volumes) {
-    await engine.putArchive(writer, path, tar);
-    if ((await engine.headArchive(writer, `${path}/probe`)) === null) continue;
-    throw new DockerError("DELIVERY_FAILED", "the engine keeps tmpfs volumes on its disk", {
-      hint: "use an engine on this machine with --delivery bind, or deliver variables",
-    });
-  }
 }
 
 /** The upload is unpacked in order, so the last entry of each volume speaks for it. */
@@ -246,21 +198,7 @@ async function allThere(
   return true;
 }
 
-/** The engine's mount(2) did not know an option. */
-function isMountFault(error: unknown): boolean {
-  return (
-    error instanceof DockerError &&
-    error.code === "DOCKER_REFUSED" &&
-    /invalid argument/i.test(error.message)
-  );
-}
-
 /** A stopped container keeps its volume; the content went with the program. */
 function ignoreInUse(error: unknown): void {
   if (statusOf(error) !== 409) throw error;
-}
-
-async function finish(cleanup: Cleanup): Promise<void> {
-  const left = await cleanup.runAll();
-  if (left.length > 0) throw new Error(left.join(", "));
 }

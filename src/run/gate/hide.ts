@@ -4,7 +4,8 @@ import { DockerError } from "../../errors.ts";
 import type { CreateBody } from "../create-body.ts";
 import type { DeliveryContext, FileToDeliver } from "../delivery/delivery.ts";
 import { createHelper } from "../delivery/helper.ts";
-import type { VolumeDelivery } from "../delivery/volume.ts";
+import type { Memory } from "../delivery/memory.ts";
+import { prepareVolume, type VolumeDelivery } from "../delivery/volume.ts";
 import { ENV_NAME, hiddenVariables, recordsOf } from "../environment.ts";
 import type { VariableOptions } from "../environment.ts";
 import type { RunPlan } from "../plan.ts";
@@ -76,21 +77,23 @@ export async function createWithBoundGate<T>(
   }
   const volume = await makeGateVolume(context, gated.gate);
   const helper = await createHelper(context, [volume.helperMount]);
-  const gate = await gateFromVolume(context, gated.gate, volume, helper.id);
+  const gate = await gateFromVolume(context, gated.gate, volume, async () => helper.id);
   await context.cleanup.run(helper.step);
   return create(gate);
 }
 
-/** Prepares a delivery whose own helper looks after the gate's volume too. */
+/** Prepares a delivery by volume whose own helper looks after the gate's volume too. */
 export async function prepareWithGate(
   context: DeliveryContext,
   gated: GatedRun | null,
-  prepare: (context: DeliveryContext) => Promise<VolumeDelivery>,
+  memory: Memory,
 ): Promise<readonly [VolumeDelivery, GateMount | null]> {
-  if (gated === null) return [await prepare(context), null];
+  if (gated === null) return [await prepareVolume(context, memory), null];
   const volume = await makeGateVolume(context, gated.gate);
-  const delivery = await prepare({ ...context, helperMounts: [volume.helperMount] });
-  return [delivery, await gateFromVolume(context, gated.gate, volume, delivery.writer)];
+  const withGate = { ...context, helperMounts: [volume.helperMount] };
+  const delivery = await prepareVolume(withGate, memory);
+  const writer = async (): Promise<string> => delivery.writer();
+  return [delivery, await gateFromVolume(context, gated.gate, volume, writer)];
 }
 
 /** The body of a create request with the gate in front of its programs. */

@@ -62,26 +62,38 @@ export async function makeGateVolume(
 /**
  * The gate out of a volume, which is filled when no good copy is in it.
  *
- * @param helper - a container, never started, that has the volume mounted
+ * @param helperOf - id of a container, never started, that has the volume mounted; asked for when it
+ *   is not known yet what is in it
  * @throws {@link DockerError} DELIVERY_FAILED when the engine does not give back what it was given
  */
 export async function gateFromVolume(
   { engine, run }: HelperContext,
   gate: Gate,
   volume: GateVolume,
-  helper: string,
+  helperOf: () => Promise<string>,
 ): Promise<GateMount> {
   const copies = known.get(engine) ?? new Map<string, string>();
   known.set(engine, copies);
-  let copy = copies.get(volume.key) ?? (await findCopy(engine, helper, gate));
+  const copy =
+    copies.get(volume.key) ?? (await lookForCopy({ engine, run }, gate, await helperOf()));
+  copies.set(volume.key, copy);
+  return mountOf(engine, volume.name, copy);
+}
+
+/** Uploads one where there is none. */
+async function lookForCopy(
+  { engine, run }: Pick<HelperContext, "engine" | "run">,
+  gate: Gate,
+  helper: string,
+): Promise<string> {
+  let copy = await findCopy(engine, helper, gate);
   if (copy === null) {
     await engine.putArchive(helper, HELPER_FOLDER, await pack(run, gate));
     copy = await findCopy(engine, helper, gate);
   }
   if (copy === null)
     throw new DockerError("DELIVERY_FAILED", "the engine does not keep its volume");
-  copies.set(volume.key, copy);
-  return mountOf(engine, volume.name, copy);
+  return copy;
 }
 
 /** A single file where the engine can mount one, else the folder. */

@@ -48,7 +48,12 @@ export async function openVolumeStore(context: StoreContext): Promise<Store> {
   const mounts = [...helperMounts(volumes), gateVolume.helperMount];
   const writer = await createWriter(context, delivery, mounts);
   const run = async (work: Work): Promise<void> =>
-    runGate(delivery, await gateFromVolume(delivery, gate, gateVolume, writer), volumes, work);
+    runGate(
+      delivery,
+      await gateFromVolume(delivery, gate, gateVolume, async () => writer),
+      volumes,
+      work,
+    );
   const parts = { context, writer, run };
   return {
     replace: async (content) => replace(parts, content),

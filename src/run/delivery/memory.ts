@@ -1,0 +1,41 @@
+/** Which memory the engine makes volumes of: the one that never swaps. */
+import type { Engine } from "../../docker/engine.ts";
+import { compareApi } from "../../docker/version.ts";
+import { DockerError } from "../../errors.ts";
+
+/** File system of a volume. `tmpfs` is mounted with `noswap`; `ramfs` never swaps, and has no limit. */
+export type Memory = "tmpfs" | "ramfs";
+
+/** First kernel whose tmpfs knows `noswap`. */
+const NOSWAP_KERNEL = "6.4";
+
+/** Engines that have refused to mount tmpfs with `noswap`. */
+const refusing = new WeakSet<Engine>();
+
+/**
+ * Decided by what is known already. Where that is not enough, the first mount fails, see
+ * {@link isMountFault}.
+ *
+ * @param securityOptions - of `GET /info`, where that was asked: a rootless engine may not use
+ *   `noswap`, which is for the machine's root (measured)
+ */
+export function memoryOf(engine: Engine, securityOptions?: readonly string[] | null): Memory {
+  const { kernel } = engine.version;
+  const isOld = kernel !== "" && compareApi(kernel, NOSWAP_KERNEL) < 0;
+  const isRootless = (securityOptions ?? []).some((option) => /\bname=rootless\b/.test(option));
+  return isOld || isRootless || refusing.has(engine) ? "ramfs" : "tmpfs";
+}
+
+/** Another volume of this engine need not be tried. */
+export function noteRefusal(engine: Engine): void {
+  refusing.add(engine);
+}
+
+/** True when the engine's mount(2) did not know an option. */
+export function isMountFault(error: unknown): boolean {
+  return (
+    error instanceof DockerError &&
+    error.code === "DOCKER_REFUSED" &&
+    /invalid argument/i.test(error.message)
+  );
+}

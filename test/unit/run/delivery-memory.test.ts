@@ -1,0 +1,76 @@
+import { describe, expect, it, onTestFinished } from "vitest";
+
+import { Engine } from "../../../src/docker/engine.ts";
+import { DockerError } from "../../../src/errors.ts";
+import { chooseFor, type Choice } from "../../../src/run/delivery/choose.ts";
+import { isMountFault, memoryOf, noteRefusal } from "../../../src/run/delivery/memory.ts";
+import { fakeEngine } from "../session/fake-engine.ts";
+
+const ROOTLESS = ["name=seccomp,profile=builtin", "name=rootless", "name=cgroupns"];
+const REMAPPED = ["name=seccomp,profile=builtin", "name=userns"];
+
+/** An engine on such a kernel, with these security options. */
+async function engineWith(kernel: string, options: readonly string[] = []): Promise<Engine> {
+  const fake = await fakeEngine({
+    version: { KernelVersion: kernel },
+    handle: (_request, response) => {
+      response.end(JSON.stringify({ ID: "x", DockerRootDir: "/x", SecurityOptions: options }));
+    },
+  });
+  onTestFinished(async () => fake[Symbol.asyncDispose]());
+  return Engine.connect(fake.endpoint);
+}
+
+describe("memoryOf", () => {
+  it.each([
+    ["6.18.5", [], "tmpfs"],
+    ["6.4.0-rc1", [], "tmpfs"],
+    ["10.0", null, "tmpfs"],
+    ["", undefined, "tmpfs"],
+    ["6.3.13-200.fc38.x86_64", [], "ramfs"],
+    ["5.15.153.1-microsoft-standard-WSL2", undefined, "ramfs"],
+    ["6.18.5", REMAPPED, "tmpfs"],
+    ["6.18.5", ROOTLESS, "ramfs"],
+  ] as const)("Linux %j with %o: %s", async (kernel, options, memory) => {
+    expect(memoryOf(await engineWith(kernel), options)).toBe(memory);
+  });
+
+  it("is ramfs from the first refusal on, for that engine alone", async () => {
+    const engine = await engineWith("6.18.5");
+    noteRefusal(engine);
+    expect(memoryOf(engine)).toBe("ramfs");
+    expect(memoryOf(await engineWith("6.18.5"))).toBe("tmpfs");
+  });
+});
+
+describe("chooseFor", () => {
+  const choose = async (engine: Engine, asked: "auto" | "volume"): Promise<Choice> =>
+    chooseFor({ engine, env: {}, asked, owners: [], userns: undefined });
+
+  it.each([
+    ["rootless", ROOTLESS, "ramfs"],
+    ["userns-remap", REMAPPED, "tmpfs"],
+  ] as const)("%s: a volume, of %s at once", async (_title, options, memory) => {
+    const engine = await engineWith("6.18.5", options);
+    expect(await choose(engine, "auto")).toEqual({ kind: "volume", memory });
+  });
+
+  it("asks nothing where nothing has to be asked", async () => {
+    const engine = await engineWith("6.18.5", ROOTLESS);
+    expect(await choose(engine, "volume")).toEqual({ kind: "volume", memory: "tmpfs" });
+  });
+});
+
+describe("isMountFault", () => {
+  const refused = (message: string): DockerError => new DockerError("DOCKER_REFUSED", message);
+
+  it.each([
+    [refused("failed to mount local volume: mount tmpfs:/x: invalid argument"), true],
+    [refused("no space left on device"), false],
+    [new DockerError("DOCKER_UNREACHABLE", "invalid argument"), false],
+    [new Error("invalid argument"), false],
+    [undefined, false],
+  ])("%s: %s", (error, expected) => {
+    expect(isMountFault(error)).toBe(expected);
+  });
+});
