@@ -47,8 +47,8 @@ export interface DeliveryContext {
   readonly memory: ImageMemory;
   /** A helper without mounts, for a delivery that has none of its own. */
   readonly helper: LazyHelper;
-  /** What a delivery's own helpers have mounted besides. */
-  readonly helperMounts?: readonly Mount[] | undefined;
+  /** What a delivery's own helpers have mounted besides, once that is there. */
+  readonly helperMounts?: Promise<readonly Mount[]> | undefined;
 }
 
 /**

@@ -6,11 +6,12 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 
 import { DockerError } from "../../errors.ts";
 import type { CleanupStep } from "../cleanup.ts";
+import type { Mount } from "../flags/mounts.ts";
 import { createProbe } from "../probe.ts";
 import type { DeliveryContext } from "./delivery.ts";
 import { type Hold, openHold } from "./hold.ts";
 import { type EmptyFile, packEmptyFiles } from "./tar.ts";
-import { HELPER_ROOT, helperMounts, type StoreVolume } from "./volumes.ts";
+import { HELPER_ROOT, type StoreVolume } from "./volumes.ts";
 
 /** File without a secret by which volumes are proved to be in memory; in each of them. */
 const PROBE = "probe";
@@ -32,13 +33,19 @@ export class HelperPair {
   readonly #ready: Promise<ReadyPair>;
   #hold: Hold | undefined;
 
-  /** Starts to make them; the volumes must be there. What goes wrong is told by {@link ready}. */
-  constructor(context: DeliveryContext, volumes: readonly StoreVolume[]) {
+  /**
+   * Starts to make them. What goes wrong is told by {@link ready}.
+   *
+   * @param mounts - those of the volumes, and whatever else they shall have
+   */
+  constructor(context: DeliveryContext, volumes: readonly StoreVolume[], mounts: readonly Mount[]) {
     this.#context = context;
     this.#volumes = volumes;
     // added first: it waits for one that is still being made
     this.step = context.cleanup.add("helper containers", async () => this.#remove());
-    this.#made = [this.#create(), this.#create()];
+    const { engine, image, platform, run } = context;
+    const make = async (): Promise<string> => createProbe({ engine, image, platform, run, mounts });
+    this.#made = [make(), make()];
     this.#ready = this.#prepare();
     // until somebody asks, a refusal must not be an unhandled rejection
     for (const promise of [...this.#made, this.#ready]) promise.catch(() => undefined);
@@ -52,12 +59,6 @@ export class HelperPair {
    */
   async ready(): Promise<ReadyPair> {
     return this.#ready;
-  }
-
-  async #create(): Promise<string> {
-    const { engine, image, platform, run, helperMounts: more = [] } = this.#context;
-    const mounts = [...helperMounts(this.#volumes), ...more];
-    return createProbe({ engine, image, platform, run, mounts });
   }
 
   /**

@@ -25,7 +25,14 @@ import { placeFiles, placeInFolders, type Placement } from "./placement.ts";
 import { placeWarnings, surveyFolders } from "./survey.ts";
 import { packStore } from "./tar.ts";
 import { DATA } from "./tree.ts";
-import { appMount, HELPER_ROOT, refuseHidden, type StoreVolume, volumesOf } from "./volumes.ts";
+import {
+  appMount,
+  HELPER_ROOT,
+  helperMounts,
+  refuseHidden,
+  type StoreVolume,
+  volumesOf,
+} from "./volumes.ts";
 
 /** First API version that mounts a part of a volume; older ones ignore the field (measured). */
 const SUBPATH_API = "1.45";
@@ -44,16 +51,16 @@ export async function prepareVolume(
   context: DeliveryContext,
   memory: Memory,
 ): Promise<VolumeDelivery> {
-  const { engine, files, mounts } = context;
+  const { engine, files } = context;
   const subpath = mountsParts(engine) && !context.reseed;
   // without parts of volumes, each folder needs its own, whatever the image has there
   const whole = subpath ? null : storeLayout(placeInFolders(files));
   const volumes = volumesOf(context.run, whole, volumeSize(files));
-  const steps: CleanupStep[] = [];
-  for (const volume of volumes) steps.push(await createVolume(context, volume, memory));
-  const pair = new HelperPair(context, volumes);
+  const steps = await createVolumes(context, volumes, memory);
+  const mounts = [...helperMounts(volumes), ...((await context.helperMounts) ?? [])];
+  const pair = new HelperPair(context, volumes, mounts);
   const image = imageFiles(engine, context.memory, async () => (await pair.ready()).writer);
-  const survey = { image, mounts, listsAll: whole !== null };
+  const survey = { image, mounts: context.mounts, listsAll: whole !== null };
   const facts = await surveyFolders(files, survey);
   const placement: Placement = whole ?? placeFiles(files, facts);
   if (whole !== null) refuseHidden(files, facts);
@@ -155,6 +162,17 @@ export class VolumeDelivery implements Delivery {
       hint: "a proxy in front of the engine may hold uploads back: connect to it directly",
     });
   }
+}
+
+/** Waits for all even when one fails, or another would get lost. */
+async function createVolumes(
+  context: DeliveryContext,
+  volumes: readonly StoreVolume[],
+  memory: Memory,
+): Promise<CleanupStep[]> {
+  const making = volumes.map(async (volume) => createVolume(context, volume, memory));
+  await Promise.allSettled(making);
+  return Promise.all(making);
 }
 
 async function createVolume(

@@ -89,11 +89,13 @@ export async function prepareWithGate(
   memory: Memory,
 ): Promise<readonly [VolumeDelivery, GateMount | null]> {
   if (gated === null) return [await prepareVolume(context, memory), null];
-  const volume = await makeGateVolume(context, gated.gate);
-  const withGate = { ...context, helperMounts: [volume.helperMount] };
-  const delivery = await prepareVolume(withGate, memory);
+  // beside the making of the other volumes; they tell what goes wrong
+  const volume = makeGateVolume(context, gated.gate);
+  const helperMounts = volume.then(({ helperMount }) => [helperMount]);
+  helperMounts.catch(() => undefined);
+  const delivery = await prepareVolume({ ...context, helperMounts }, memory);
   const writer = async (): Promise<string> => delivery.writer();
-  return [delivery, await gateFromVolume(context, gated.gate, volume, writer)];
+  return [delivery, await gateFromVolume(context, gated.gate, await volume, writer)];
 }
 
 /** The body of a create request with the gate in front of its programs. */
