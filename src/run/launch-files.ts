@@ -13,7 +13,7 @@ import type {
 } from "./delivery/delivery.ts";
 import { LazyHelper } from "./delivery/helper.ts";
 import { type PlannedDelivery, refuseVolume } from "./delivery/life.ts";
-import { isMountFault, type Memory, noteRefusal } from "./delivery/memory.ts";
+import { type Memory, MountRefusedError, noteRefusal } from "./delivery/memory.ts";
 import { mountsParts } from "./delivery/volume.ts";
 import { DEFAULT_FOLDER } from "./file-target.ts";
 import { createWithBoundGate, gateForRun, type GatedRun, prepareWithGate } from "./gate/hide.ts";
@@ -107,7 +107,7 @@ async function byVolumes(road: Road, memory: Memory): Promise<CreatedWithFiles> 
   try {
     return await intoVolumes({ ...road, context: { ...road.context, cleanup } }, memory);
   } catch (error) {
-    if (!isMountFault(error)) throw error;
+    if (!(error instanceof MountRefusedError)) throw error;
     noteRefusal(options.engine);
     await whole.run(step);
   }
@@ -193,9 +193,10 @@ async function fillAndCreate(
   ]);
   if (created.status === "rejected") throw created.reason;
   if (filled.status === "fulfilled") return { ...created.value, delivery };
+  const reason: unknown = filled.reason;
   // there will be another try, which needs its name
-  if (isMountFault(filled.reason)) await prepared.cleanup.run(created.value.step);
-  throw filled.reason;
+  if (reason instanceof MountRefusedError) await prepared.cleanup.run(created.value.step);
+  throw reason;
 }
 
 function refuseWarnings([first]: readonly string[]): void {

@@ -10,6 +10,7 @@ import type { Mount } from "../flags/mounts.ts";
 import { createProbe } from "../probe.ts";
 import type { DeliveryContext } from "./delivery.ts";
 import { type Hold, openHold } from "./hold.ts";
+import { mountError } from "./memory.ts";
 import { type EmptyFile, packEmptyFiles } from "./tar.ts";
 import { HELPER_ROOT, type StoreVolume } from "./volumes.ts";
 
@@ -54,8 +55,8 @@ export class HelperPair {
   /**
    * Waits for the proof that what is in the volumes is in memory only.
    *
-   * @throws {@link DockerError} DELIVERY_FAILED when the engine keeps them on its disk, or what the
-   *   engine refused
+   * @throws {@link MountRefusedError} when the engine does not mount them
+   * @throws {@link DockerError} DELIVERY_FAILED when it keeps them on its disk, or what it refused
    */
   async ready(): Promise<ReadyPair> {
     return this.#ready;
@@ -73,7 +74,9 @@ export class HelperPair {
     await nextTurn();
     const probes = await packEmptyFiles(this.#volumes.map(probeIn));
     const holder = await this.#made[0];
-    await engine.putArchive(holder, HELPER_ROOT, probes);
+    await engine.putArchive(holder, HELPER_ROOT, probes).catch((error: unknown) => {
+      throw mountError(error);
+    });
     const hold = await openHold(engine, holder);
     this.#hold = hold;
     const writer = await this.#made[1];

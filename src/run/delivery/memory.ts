@@ -14,7 +14,7 @@ const refusing = new WeakSet<Engine>();
 
 /**
  * Decided by what is known already. Where that is not enough, the first mount fails, see
- * {@link isMountFault}.
+ * {@link mountError}.
  *
  * @param securityOptions - of `GET /info`, where that was asked: a rootless engine may not use
  *   `noswap`, which is for the machine's root (measured)
@@ -31,11 +31,16 @@ export function noteRefusal(engine: Engine): void {
   refusing.add(engine);
 }
 
-/** True when the engine's mount(2) did not know an option. */
-export function isMountFault(error: unknown): boolean {
-  return (
+/** The engine would not mount a volume as it was told to. */
+export class MountRefusedError extends DockerError {}
+
+/** What a first mount has failed with, told apart where mount(2) did not know an option. */
+export function mountError(error: unknown): unknown {
+  const isOption =
     error instanceof DockerError &&
     error.code === "DOCKER_REFUSED" &&
-    /invalid argument/i.test(error.message)
-  );
+    /invalid argument/i.test(error.message);
+  if (!isOption) return error;
+  const { code, message, status, hint } = error;
+  return new MountRefusedError(code, message, { status, hint });
 }

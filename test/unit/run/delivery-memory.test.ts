@@ -3,7 +3,12 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { Engine } from "../../../src/docker/engine.ts";
 import { DockerError } from "../../../src/errors.ts";
 import { chooseFor, type Choice } from "../../../src/run/delivery/choose.ts";
-import { isMountFault, memoryOf, noteRefusal } from "../../../src/run/delivery/memory.ts";
+import {
+  memoryOf,
+  mountError,
+  MountRefusedError,
+  noteRefusal,
+} from "../../../src/run/delivery/memory.ts";
 import { fakeEngine } from "../session/fake-engine.ts";
 
 const ROOTLESS = ["name=seccomp,profile=builtin", "name=rootless", "name=cgroupns"];
@@ -61,16 +66,23 @@ describe("chooseFor", () => {
   });
 });
 
-describe("isMountFault", () => {
-  const refused = (message: string): DockerError => new DockerError("DOCKER_REFUSED", message);
+describe("mountError", () => {
+  const refused = (message: string): DockerError =>
+    new DockerError("DOCKER_REFUSED", message, { status: 500, hint: "look" });
+
+  it("tells a refused option apart, with all that the engine said", () => {
+    const error = mountError(refused("mount tmpfs:/x, data: noswap: invalid argument"));
+    expect(error).toBeInstanceOf(MountRefusedError);
+    expect(error).toMatchObject({ code: "DOCKER_REFUSED", status: 500, hint: "look" });
+    expect(error).toHaveProperty("message", expect.stringContaining("data: noswap"));
+  });
 
   it.each([
-    [refused("failed to mount local volume: mount tmpfs:/x: invalid argument"), true],
-    [refused("no space left on device"), false],
-    [new DockerError("DOCKER_UNREACHABLE", "invalid argument"), false],
-    [new Error("invalid argument"), false],
-    [undefined, false],
-  ])("%s: %s", (error, expected) => {
-    expect(isMountFault(error)).toBe(expected);
+    refused("no space left on device"),
+    new DockerError("DOCKER_UNREACHABLE", "invalid argument"),
+    new Error("invalid argument"),
+    undefined,
+  ])("passes on %s", (error) => {
+    expect(mountError(error)).toBe(error);
   });
 });
