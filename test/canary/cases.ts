@@ -453,6 +453,18 @@ function plaintext(stage: Stage): readonly Case[] {
       { files: { Dockerfile: copied, settings: `T='${variable}'\n` } },
       "--via=docker",
     ),
+    {
+      title: "a secret in a Dockerfile that can't be read, allowed in plain",
+      args: ["build", "--allow-plaintext", "."],
+      exit: 7,
+      files: { Dockerfile: `FROM busybox:local\nRUNN echo '${variable}'\n` },
+    },
+    {
+      title: "a secret that a step prints, allowed in plain",
+      args: ["build", "--allow-plaintext", "--no-cache", "."],
+      exit: 7,
+      files: { Dockerfile: `FROM busybox:local\nRUN echo '${variable}'; false\n` },
+    },
   ];
 }
 

@@ -1,4 +1,4 @@
-import { type Guard, openForWatch, type Project, type SecretSet } from "../../index.ts";
+import { type Guard, Mask, openForWatch, type Project, type SecretSet } from "../../index.ts";
 import type { Context } from "../spec.ts";
 import type { KeySearch } from "./keyring.ts";
 
@@ -8,11 +8,14 @@ export interface WatchingGuard extends Guard, Disposable {}
 /** Watches for every value of the manifest whose key is found without asking anybody. */
 export function guardOf(context: Context, project: Project, keyring: KeySearch): WatchingGuard {
   const { values, out } = context;
+  const allowPlaintext = values.flag("allow-plaintext");
   let opened: SecretSet | undefined;
   return {
-    allowPlaintext: values.flag("allow-plaintext"),
+    allowPlaintext,
     async secrets() {
       opened = await openForWatch(project, keyring.quiet);
+      // what may travel comes back: in the excerpt of a Dockerfile, in what a step prints
+      if (allowPlaintext) out.protect(new Mask(opened));
       return opened;
     },
     onReady(count) {
