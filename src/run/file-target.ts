@@ -56,10 +56,17 @@ export function checkTogether(files: readonly FileTarget[], mounts: readonly str
     if (other !== undefined) throw collision(file, `${other} has the same path`);
     taken.set(file.path, file.name);
   }
+  const names = new Map(files.map(({ path, name }) => [path, name]));
   for (const file of files) {
-    const parent = files.find(({ path }) => file.path.startsWith(`${path}/`));
-    if (parent !== undefined) throw collision(file, `${parent.name} is a file above it`);
+    const above = foldersAbove(file.path).find((folder) => names.has(folder));
+    if (above !== undefined) throw collision(file, `${names.get(above)} is a file above it`);
   }
+}
+
+/** From the nearest one up, the root left out. */
+function foldersAbove(path: string): string[] {
+  const folder = posix.dirname(path);
+  return folder === "/" || folder === "." ? [] : [folder, ...foldersAbove(folder)];
 }
 
 function faultOf(path: string): string | null {
