@@ -9,6 +9,8 @@ export interface EngineVersion {
   readonly os: string;
   readonly arch: string;
   readonly kernel: string;
+  /** Runs as a user who is not the machine's root; false where only `GET /info` would say it. */
+  readonly rootless: boolean;
   readonly experimental: boolean;
   /** `Builder-Version` header: "2" BuildKit is the default, "1" it is switched off, "" not said (20.10). */
   readonly builder: string;

@@ -12,6 +12,15 @@ const NEWEST_API = "1.51";
 /** Oldest API version that is served: engine 20.10. */
 const OLDEST_API = "1.41";
 
+interface VersionAnswer {
+  readonly Version?: string;
+  readonly ApiVersion?: string;
+  readonly Os?: string;
+  readonly Arch?: string;
+  readonly KernelVersion?: string;
+  readonly Components?: readonly { readonly Name?: string }[] | null;
+}
+
 /**
  * Asks `/_ping` (headers) and `/version` at once, and settles the API version.
  *
@@ -23,13 +32,15 @@ export async function versionOf(transport: Transport, signal: AbortSignal): Prom
   const [ping, version] = await Promise.all([ask("/_ping"), ask("/version")]);
   ping.resume();
   const text = await transport.text(version, signal);
-  const answer = parseJson<Readonly<Record<string, string | undefined>>>(text);
+  const answer = parseJson<VersionAnswer>(text);
   return {
-    engine: escapeControl(answer["Version"] ?? ""),
-    api: negotiate(answer["ApiVersion"] ?? header(ping, "api-version")),
-    os: answer["Os"] ?? header(ping, "ostype"),
-    arch: answer["Arch"] ?? "",
-    kernel: answer["KernelVersion"] ?? "",
+    engine: escapeControl(answer.Version ?? ""),
+    api: negotiate(answer.ApiVersion ?? header(ping, "api-version")),
+    os: answer.Os ?? header(ping, "ostype"),
+    arch: answer.Arch ?? "",
+    kernel: answer.KernelVersion ?? "",
+    // what gives a rootless engine its namespaces (28.5 names it)
+    rootless: (answer.Components ?? []).some(({ Name }) => Name === "rootlesskit"),
     experimental: header(ping, "docker-experimental") === "true",
     builder: header(ping, "builder-version"),
   };

@@ -129,6 +129,10 @@ describe.skipIf(testEngine().variant !== VARIANT).each(KINDS)(
       await takeDown(id);
     });
 
+    it("is known for rootless, or not, by its version alone", () => {
+      expect(engine.version.rootless).toBe(kind === "rootless");
+    });
+
     it("IT21: is told by doctor, with the delivery that follows from it", async () => {
       await using world = await makeWorld();
       const connect = async (): Promise<Engine> => engine;

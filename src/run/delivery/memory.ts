@@ -16,13 +16,15 @@ const refusing = new WeakSet<Engine>();
  * Decided by what is known already. Where that is not enough, the first mount fails, see
  * {@link mountError}.
  *
- * @param securityOptions - of `GET /info`, where that was asked: a rootless engine may not use
- *   `noswap`, which is for the machine's root (measured)
+ * A rootless engine may not use `noswap`, which is for the machine's root (measured).
+ *
+ * @param securityOptions - of `GET /info`, where that was asked
  */
 export function memoryOf(engine: Engine, securityOptions?: readonly string[] | null): Memory {
-  const { kernel } = engine.version;
+  const { kernel, rootless } = engine.version;
   const isOld = kernel !== "" && compareApi(kernel, NOSWAP_KERNEL) < 0;
-  const isRootless = (securityOptions ?? []).some((option) => /\bname=rootless\b/.test(option));
+  const isRootless =
+    rootless || (securityOptions ?? []).some((option) => /\bname=rootless\b/.test(option));
   return isOld || isRootless || refusing.has(engine) ? "ramfs" : "tmpfs";
 }
 

@@ -37,6 +37,7 @@ describe("connect", () => {
       api: "1.45",
       os: "linux",
       arch: "amd64",
+      rootless: false,
       experimental: true,
       builder: "1",
     });

@@ -4,7 +4,8 @@ import type { EngineVersion } from "../../../src/docker/types.ts";
 import { buildkitOf, featureLines } from "../../../src/doctor/features.ts";
 
 function version(engine: string, api: string, kernel = "6.18.0"): EngineVersion {
-  return { engine, api, kernel, os: "linux", arch: "amd64", experimental: false, builder: "2" };
+  const machine = { os: "linux", arch: "amd64", kernel, rootless: false };
+  return { ...machine, engine, api, experimental: false, builder: "2" };
 }
 
 describe("featureLines", () => {

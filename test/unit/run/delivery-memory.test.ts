@@ -14,10 +14,15 @@ import { fakeEngine } from "../session/fake-engine.ts";
 const ROOTLESS = ["name=seccomp,profile=builtin", "name=rootless", "name=cgroupns"];
 const REMAPPED = ["name=seccomp,profile=builtin", "name=userns"];
 
-/** An engine on such a kernel, with these security options. */
-async function engineWith(kernel: string, options: readonly string[] = []): Promise<Engine> {
+/** An engine on such a kernel, with these security options and components. */
+async function engineWith(
+  kernel: string,
+  options: readonly string[] = [],
+  components: readonly string[] = ["Engine", "containerd"],
+): Promise<Engine> {
+  const Components = components.map((Name) => ({ Name, Version: "1.1.0" }));
   const fake = await fakeEngine({
-    version: { KernelVersion: kernel },
+    version: { KernelVersion: kernel, Components },
     handle: (_request, response) => {
       response.end(JSON.stringify({ ID: "x", DockerRootDir: "/x", SecurityOptions: options }));
     },
@@ -38,6 +43,10 @@ describe("memoryOf", () => {
     ["6.18.5", ROOTLESS, "ramfs"],
   ] as const)("Linux %j with %o: %s", async (kernel, options, memory) => {
     expect(memoryOf(await engineWith(kernel), options)).toBe(memory);
+  });
+
+  it("is ramfs for an engine whose version names rootlesskit, before its info is asked for", async () => {
+    expect(memoryOf(await engineWith("6.18.5", [], ["Engine", "rootlesskit"]))).toBe("ramfs");
   });
 
   it("is ramfs from the first refusal on, for that engine alone", async () => {
