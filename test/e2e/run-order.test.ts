@@ -122,7 +122,9 @@ describe("files by volume, of a known image", () => {
       });
       expect(await readFile(cidfile, "utf8")).toBe(ran.containerId);
       expect(await dockerOut(["exec", name, "sh", "-c", script])).toBe("ramfs\npurr");
-      expect(count(asked(before), "POST /volumes/create")).toBe(tries);
+      // of the file, of the gate's own file, and of the gate, where volumes are mounted whole
+      const volumes = mountsParts(recorder.engine) ? 1 : 3;
+      expect(count(asked(before), "POST /volumes/create")).toBe(tries * volumes);
       await dockerOut(["rm", "-f", name]);
       await sweep();
       await rm(cidfile);
@@ -134,7 +136,7 @@ describe("what earlier runs left", () => {
   it("goes when the program runs: the start does not wait for it", async () => {
     const { containerId } = await start("purr", { container: { detach: true } });
     await dockerOut(["rm", "-f", containerId]);
-    expect(await leftovers()).toEqual([expect.stringMatching(/^sealmount-/)]);
+    expect(await leftovers()).toContainEqual(expect.stringMatching(/^sealmount-/));
     const before = recorder.sent();
     await start("purr");
     const lines = asked(before);
