@@ -463,7 +463,10 @@ function plaintext(stage: Stage): readonly Case[] {
       title: "a secret that a step prints, allowed in plain",
       args: ["build", "--allow-plaintext", "--no-cache", "."],
       exit: 7,
-      files: { Dockerfile: `FROM busybox:local\nRUN echo '${variable}'; false\n` },
+      files: {
+        Dockerfile: "FROM busybox:local\nCOPY settings /\nRUN cat /settings; false\n",
+        settings: `T='${variable}'\n`,
+      },
     },
   ];
 }
