@@ -101,7 +101,7 @@ describe("files by volume, of a known image", () => {
   it("takes the container back when there is no room for the files", async () => {
     const engine = withVolumes(recorder.engine, (o) => o.replace(/size=\d+/, "size=16k"));
     const { code, lines } = await fails(engine, Buffer.alloc(200_000, 97));
-    expect(code).toMatch(/^DOCKER_REFUSED|DELIVERY_FAILED$/);
+    expect(code).toMatch(/^(?:DOCKER_REFUSED|DELIVERY_FAILED)$/);
     expect(count(lines, "POST /containers/create")).toBe(3);
     expect(count(lines, "POST /containers/ID/start")).toBe(0);
     expect(await leftovers()).toEqual([]);
@@ -136,7 +136,10 @@ describe("what earlier runs left", () => {
   it("goes when the program runs: the start does not wait for it", async () => {
     const { containerId } = await start("purr", { container: { detach: true } });
     await dockerOut(["rm", "-f", containerId]);
-    expect(await leftovers()).toContainEqual(expect.stringMatching(/^sealmount-/));
+    // of the file, and of the gate's own file where volumes are mounted whole
+    const volumes = mountsParts(recorder.engine) ? 1 : 2;
+    const ours: unknown = expect.stringMatching(/^sealmount-/);
+    expect(await leftovers()).toEqual(Array.from({ length: volumes }, () => ours));
     const before = recorder.sent();
     await start("purr");
     const lines = asked(before);
