@@ -32,6 +32,9 @@ export function chooseDelivery(facts: DeliveryFacts): DeliveryChoice {
   return { kind: "bind", why: "the engine is on this machine and can read a private tmpfs folder" };
 }
 
+/** First kernel whose tmpfs knows `noswap`: files in a volume of an older one are in ramfs. */
+export const NOSWAP_KERNEL = "6.4";
+
 /** Why files of this machine have no owner inside. */
 export const SHIFTED = "the engine shifts user ids (rootless or userns-remap)";
 
@@ -44,8 +47,18 @@ export function shiftsUsers(
   securityOptions: readonly string[] | null | undefined,
   userns = "",
 ): boolean {
-  const pattern = userns === "host" ? /\bname=rootless\b/ : /\bname=(userns|rootless)\b/;
-  return (securityOptions ?? []).some((option) => pattern.test(option));
+  if (isRootless(securityOptions)) return true;
+  return userns !== "host" && isRemapped(securityOptions);
+}
+
+/** Tells from `GET /info` whether the engine runs as a user who is not the machine's root. */
+export function isRootless(securityOptions: readonly string[] | null | undefined): boolean {
+  return (securityOptions ?? []).some((option) => /\bname=rootless\b/.test(option));
+}
+
+/** The same of `userns-remap`. */
+export function isRemapped(securityOptions: readonly string[] | null | undefined): boolean {
+  return (securityOptions ?? []).some((option) => /\bname=userns\b/.test(option));
 }
 
 /** Why `bind` can't be used, or null. */

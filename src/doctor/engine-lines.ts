@@ -1,5 +1,5 @@
 /** The engine: reachable, what it is, what it enables, and how files would get into a container. */
-import { chooseDelivery, shiftsUsers } from "../docker/delivery-choice.ts";
+import { chooseDelivery, isRemapped, isRootless, shiftsUsers } from "../docker/delivery-choice.ts";
 import type { Engine } from "../docker/engine.ts";
 import { findTmpfsRoot } from "../docker/host-tmpfs.ts";
 import type { EngineInfo } from "../docker/types.ts";
@@ -40,9 +40,8 @@ function storeOf({ Driver, DriverStatus }: EngineInfo): string {
 }
 
 function usersOf({ SecurityOptions }: EngineInfo): string {
-  const options = (SecurityOptions ?? []).join(" ");
-  if (/\bname=rootless\b/.test(options)) return "rootless";
-  return /\bname=userns\b/.test(options) ? "shifted (userns-remap)" : "as they are";
+  if (isRootless(SecurityOptions)) return "rootless";
+  return isRemapped(SecurityOptions) ? "shifted (userns-remap)" : "as they are";
 }
 
 /** The same choice as `run` makes for files that belong to root. */

@@ -1,4 +1,5 @@
 /** What an engine can do, from its versions: pure. */
+import { NOSWAP_KERNEL } from "../docker/delivery-choice.ts";
 import type { EngineVersion } from "../docker/types.ts";
 import { compareApi } from "../docker/version.ts";
 import { okLine, warnLine } from "./model.ts";
@@ -51,8 +52,8 @@ const FEATURES: readonly Feature[] = [
   },
   {
     name: "secret files that never swap (tmpfs with noswap)",
-    needs: ({ kernel }) => compareApi(kernel, "6.4") >= 0,
-    since: "Linux 6.4",
+    needs: ({ kernel }) => compareApi(kernel, NOSWAP_KERNEL) >= 0,
+    since: `Linux ${NOSWAP_KERNEL}`,
     otherwise: "nothing to do: volumes are made of ramfs instead, which never swaps",
   },
 ];

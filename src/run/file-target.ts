@@ -2,6 +2,7 @@
 import { posix } from "node:path";
 
 import { DockerError } from "../errors.ts";
+import { parentsOf } from "./delivery/tree.ts";
 
 /** Folder of files without a path of their own. */
 export const DEFAULT_FOLDER = "/run/secrets";
@@ -58,15 +59,9 @@ export function checkTogether(files: readonly FileTarget[], mounts: readonly str
   }
   const names = new Map(files.map(({ path, name }) => [path, name]));
   for (const file of files) {
-    const above = foldersAbove(file.path).find((folder) => names.has(folder));
+    const above = parentsOf(file.path).findLast((folder) => names.has(folder));
     if (above !== undefined) throw collision(file, `${names.get(above)} is a file above it`);
   }
-}
-
-/** From the nearest one up, the root left out. */
-function foldersAbove(path: string): string[] {
-  const folder = posix.dirname(path);
-  return folder === "/" || folder === "." ? [] : [folder, ...foldersAbove(folder)];
 }
 
 function faultOf(path: string): string | null {

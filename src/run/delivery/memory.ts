@@ -1,13 +1,11 @@
 /** Which memory the engine makes volumes of: the one that never swaps. */
+import { isRootless, NOSWAP_KERNEL } from "../../docker/delivery-choice.ts";
 import type { Engine } from "../../docker/engine.ts";
 import { compareApi } from "../../docker/version.ts";
 import { DockerError } from "../../errors.ts";
 
 /** File system of a volume. `tmpfs` is mounted with `noswap`; `ramfs` never swaps, and has no limit. */
 export type Memory = "tmpfs" | "ramfs";
-
-/** First kernel whose tmpfs knows `noswap`. */
-const NOSWAP_KERNEL = "6.4";
 
 /** Engines that have refused to mount tmpfs with `noswap`. */
 const refusing = new WeakSet<Engine>();
@@ -23,9 +21,8 @@ const refusing = new WeakSet<Engine>();
 export function memoryOf(engine: Engine, securityOptions?: readonly string[] | null): Memory {
   const { kernel, rootless } = engine.version;
   const isOld = kernel !== "" && compareApi(kernel, NOSWAP_KERNEL) < 0;
-  const isRootless =
-    rootless || (securityOptions ?? []).some((option) => /\bname=rootless\b/.test(option));
-  return isOld || isRootless || refusing.has(engine) ? "ramfs" : "tmpfs";
+  const isRefused = rootless || isRootless(securityOptions) || refusing.has(engine);
+  return isOld || isRefused ? "ramfs" : "tmpfs";
 }
 
 /** Another volume of this engine need not be tried. */

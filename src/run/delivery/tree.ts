@@ -95,8 +95,8 @@ function foldersOf({ files }: FolderMount, prefix: string): TreeEntry[] {
   return Array.from(below, (path) => ({ kind: "folder", path: prefix + path }));
 }
 
-/** `a/b/c` → `a`, `a/b`. */
-function parentsOf(path: string): string[] {
+/** `a/b/c` → `a`, `a/b`; of an absolute path, an empty one for the root comes first. */
+export function parentsOf(path: string): string[] {
   const parts = path.split("/").slice(0, -1);
   return parts.map((_, index) => parts.slice(0, index + 1).join("/"));
 }
