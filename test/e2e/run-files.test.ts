@@ -156,6 +156,14 @@ describe.each(KINDS)("run: files by %s", (delivery) => {
     expect(ran.stdout.toString()).toBe("value A;value B;value C;a\nb\n");
   });
 
+  it("IX16, IX18: takes letters of any language, long paths and large owners", async () => {
+    const path = `/opt/ключ ö/${"long".repeat(30)}/${"deep".repeat(40)}/鍵`;
+    const files = [{ name: "API_KEY", path, owner: "4000000:3000000", mode: 0o444 }];
+    const script = `stat -c '%u:%g %a' '${path}'; cat '${path}'`;
+    const ran = await shell(script, { delivery, files, container: root });
+    expect(ran.stdout.toString()).toBe("4000000:3000000 444\npurr");
+  });
+
   it("works in an image without shell and passwd, and with a read-only root", async () => {
     const ran = await shell("", {
       delivery,

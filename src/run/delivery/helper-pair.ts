@@ -77,7 +77,7 @@ export class HelperPair {
     await engine.putArchive(holder, HELPER_ROOT, probes).catch((error: unknown) => {
       throw mountError(error);
     });
-    const hold = await openHold(engine, holder);
+    const hold = openHold(engine, holder);
     this.#hold = hold;
     const writer = await this.#made[1];
     for (const { path } of this.#volumes) {

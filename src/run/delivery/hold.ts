@@ -2,10 +2,11 @@
  * Keeps volumes mounted without running anything: the engine mounts all volumes of a container for
  * as long as one of its archive uploads lasts, so an upload that does not end holds them.
  */
-import { Readable } from "node:stream";
+import { PassThrough } from "node:stream";
 
 import type { Engine } from "../../docker/engine.ts";
 import { DockerError } from "../../errors.ts";
+import { END_OF_TAR, tarHeader } from "./ustar.ts";
 
 /** An open upload. */
 export interface Hold {
@@ -22,10 +23,9 @@ export interface Hold {
  *
  * @param container - created, never started, with the volumes mounted
  */
-export async function openHold(engine: Engine, container: string): Promise<Hold> {
-  const { pack } = await import("tar-stream");
-  const tar = pack();
-  const upload = engine.putArchive(container, "/", Readable.from(tar));
+export function openHold(engine: Engine, container: string): Hold {
+  const tar = new PassThrough();
+  const upload = engine.putArchive(container, "/", tar);
   let open = true;
   const lost = upload
     .finally(() => (open = false))
@@ -34,12 +34,12 @@ export async function openHold(engine: Engine, container: string): Promise<Hold>
     });
   lost.catch(() => undefined);
   // bytes must flow, or the client does not even send the request's header
-  tar.entry({ name: "held", mode: 0o400 }, "");
+  tar.write(tarHeader({ type: "file", path: "held", mode: 0o400, ids: { uid: 0, gid: 0 } }));
   return {
     lost,
     isOpen: () => open,
     async release(): Promise<void> {
-      tar.finalize();
+      tar.end(END_OF_TAR);
       await upload.catch(() => undefined);
     },
   };

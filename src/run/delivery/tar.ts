@@ -1,15 +1,17 @@
 /** Uploads as one buffer each, so that they can be wiped. */
-import type { Pack } from "tar-stream";
-
 import type { Secret } from "../../secret/secret.ts";
 import type { Ids } from "../owner.ts";
 import type { StoreContent } from "./delivery.ts";
 import type { StoredFolder, StoreLayout } from "./layout.ts";
 import { freshOf, generationOf, treeOf, type Generation, type TreeEntry } from "./tree.ts";
+import { END_OF_TAR, paddedSize, tarHeader } from "./ustar.ts";
 
 /** Folders are open to all: names are no secret, and each file has its own mode. */
 const FOLDER_MODE = 0o755;
 const NOTE_MODE = 0o400;
+/** Nobody looks at that of a symbolic link. */
+const LINK_MODE = 0o777;
+const ROOT: Ids = { uid: 0, gid: 0 };
 
 /** @returns a tar with a whole store, plaintext: wipe it */
 export async function packStore(
@@ -55,56 +57,63 @@ export interface EmptyFile {
 
 /** A tar with empty files. */
 export async function packEmptyFiles(files: readonly EmptyFile[]): Promise<Buffer> {
-  const { pack } = await import("tar-stream");
-  const tar = pack();
-  for (const { path, mode, ids } of files) {
-    tar.entry({ name: path, mode, mtime: new Date(0), ...ids }, "");
-  }
-  tar.finalize();
-  return collect(tar);
+  return assemble(files.map((file) => ({ header: tarHeader({ type: "file", ...file }) })));
 }
 
 async function packEntries(content: StoreContent, entries: readonly TreeEntry[]): Promise<Buffer> {
-  const { pack } = await import("tar-stream");
-  const tar = pack();
-  const copies: Buffer[] = [];
-  try {
-    for (const entry of entries) addEntry(tar, entry, { content, copies });
-    tar.finalize();
-    return await collect(tar);
-  } finally {
-    for (const copy of copies) copy.fill(0);
-  }
+  return assemble(entries.map((entry) => partOf(entry, content)));
 }
 
-function addEntry(
-  tar: Pack,
-  entry: TreeEntry,
-  { content, copies }: { readonly content: StoreContent; readonly copies: Buffer[] },
-): void {
-  const common = { name: entry.path, mtime: new Date(0) };
+interface Part {
+  readonly header: Buffer;
+  /** What follows the header. */
+  readonly value?: { readonly size: number; readonly writeTo: (place: Buffer) => void };
+}
+
+/** Writes straight into one buffer, never of the pool that small ones share: it can be wiped. */
+function assemble(parts: readonly Part[]): Buffer {
+  const sizes = parts.map(({ header, value }) => header.length + paddedSize(value?.size ?? 0));
+  const whole = Buffer.alloc(sizes.reduce((sum, size) => sum + size, END_OF_TAR.length));
+  let at = 0;
+  for (const [index, { header, value }] of parts.entries()) {
+    header.copy(whole, at);
+    value?.writeTo(whole.subarray(at + header.length));
+    at += sizes[index] ?? 0;
+  }
+  return whole;
+}
+
+function partOf(entry: TreeEntry, content: StoreContent): Part {
+  const { path } = entry;
   switch (entry.kind) {
     case "folder":
-      tar.entry({ ...common, type: "directory", mode: FOLDER_MODE });
-      break;
-    case "link":
-      tar.entry({ ...common, type: "symlink", linkname: entry.target });
-      break;
-    case "note":
-      tar.entry({ ...common, mode: NOTE_MODE }, content.note);
-      break;
+      return { header: tarHeader({ type: "folder", path, mode: FOLDER_MODE, ids: ROOT }) };
+    case "link": {
+      const { target } = entry;
+      return { header: tarHeader({ type: "symlink", path, mode: LINK_MODE, ids: ROOT, target }) };
+    }
+    case "note": {
+      const bytes = Buffer.from(content.note);
+      const size = bytes.length;
+      return {
+        header: tarHeader({ type: "file", path, mode: NOTE_MODE, ids: ROOT, size }),
+        value: { size, writeTo: (place) => bytes.copy(place) },
+      };
+    }
     case "name": {
       // the engine gives a hard link the owner of its own entry
       const { mode, ids } = attributesOf(entry.file, content);
-      tar.entry({ ...common, type: "link", linkname: entry.target, mode, ...ids });
-      break;
+      const { target } = entry;
+      return { header: tarHeader({ type: "link", path, mode, ids, target }) };
     }
     case "file": {
       const { mode, ids, value } = attributesOf(entry.file, content);
-      const copy = value.use((bytes) => Buffer.alloc(bytes.length, bytes));
-      copies.push(copy);
-      tar.entry({ ...common, mode, ...ids }, copy);
-      break;
+      const size = value.use((bytes) => bytes.length);
+      const writeTo = (place: Buffer): number => value.use((bytes) => bytes.copy(place));
+      return {
+        header: tarHeader({ type: "file", path, mode, ids, size }),
+        value: { size, writeTo },
+      };
     }
   }
 }
@@ -125,14 +134,4 @@ function below(key: string, entry: TreeEntry): TreeEntry {
   return entry.kind === "name"
     ? { ...entry, path, target: `${key}/${entry.target}` }
     : { ...entry, path };
-}
-
-/** Never from the pool that small buffers share. */
-async function collect(tar: AsyncIterable<unknown>): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of tar) if (Buffer.isBuffer(chunk)) chunks.push(chunk);
-  const whole = Buffer.alloc(chunks.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const chunk of chunks) at += chunk.copy(whole, at);
-  return whole;
 }
