@@ -10,6 +10,7 @@ import { escapeControl, fromRequest, ignoreMissing, nullIfMissing } from "./erro
 import { parseJson } from "./json.ts";
 import { ModemWire, type Modem } from "./modem-wire.ts";
 import { container, image } from "./paths.ts";
+import { untilRemoved } from "./removal.ts";
 import { Transport, type Call } from "./transport.ts";
 import type {
   AttachOptions,
@@ -207,7 +208,8 @@ export class Engine {
 
   /** Kills it if need be and removes its anonymous volumes. Already gone is fine. */
   async removeContainer(id: string): Promise<void> {
-    await ignoreMissing(this.request("DELETE", container(id), { query: { force: true, v: true } }));
+    const query = { force: true, v: true };
+    await untilRemoved(() => this.request("DELETE", container(id), { query }));
   }
 
   async inspectContainer(id: string): Promise<ContainerInspect> {

@@ -1,11 +1,8 @@
 /** `down`: a container goes, and everything of its secrets with it. */
-import { setTimeout as sleep } from "node:timers/promises";
-
-import type { Engine } from "../../docker/engine.ts";
 import { escapeControl, statusOf } from "../../docker/errors.ts";
 import { isFolderOf, removePrivateFolder } from "../../docker/host-tmpfs.ts";
 import { LABEL_ROLE, LABEL_RUN } from "../../docker/labels.ts";
-import { DockerError, SealmountError } from "../../errors.ts";
+import { SealmountError } from "../../errors.ts";
 import { findContainer, type KnownContainer } from "./find.ts";
 import { revoke, type RevokeOptions } from "./revoke.ts";
 
@@ -25,9 +22,6 @@ export interface DownResult {
 
 const DEFAULT_TIMEOUT_S = 10;
 
-/** How long the engine may take to remove a container by itself. */
-const REMOVAL_TIMEOUT_MS = 10_000;
-
 /**
  * Revokes, stops and removes a container with its volumes and folder, running or not. Files that
  * can't be emptied are told, and go with what they lie in.
@@ -40,7 +34,7 @@ export async function down(options: DownOptions): Promise<DownResult> {
   const { id, name, labels } = container;
   const revoked = await revokeOrTell({ ...options, container: id });
   await engine.stopContainer(id, options.timeout ?? DEFAULT_TIMEOUT_S).catch(ignoreGone);
-  await removeFully(engine, id);
+  await engine.removeContainer(id);
   for (const { Name, Labels } of await engine.listVolumes(`${LABEL_RUN}=${labels.run}`)) {
     if (Labels?.[LABEL_ROLE] === "files") await engine.removeVolume(Name);
   }
@@ -68,22 +62,6 @@ async function revokeOrTell(options: RevokeOptions): Promise<readonly string[] |
     if (!(error instanceof SealmountError) || error.code !== "DELIVERY_FAILED") throw error;
     options.onWarning?.(`not emptied before the end: ${error.message}`);
     return null;
-  }
-}
-
-/** Also one that the engine is removing by itself, as after `--rm`. */
-async function removeFully(engine: Engine, id: string): Promise<void> {
-  const deadline = Date.now() + REMOVAL_TIMEOUT_MS;
-  for (;;) {
-    try {
-      await engine.removeContainer(id);
-      return;
-    } catch (error) {
-      if (statusOf(error) !== 409) throw error;
-    }
-    if (Date.now() > deadline)
-      throw new DockerError("DOCKER_REFUSED", "the container is still there");
-    await sleep(50);
   }
 }
 

@@ -197,6 +197,19 @@ describe("refusals", () => {
     expect(await engine.headArchive("gone", "/x")).toBeNull();
   });
 
+  it("a container that the engine is removing already is waited for", async () => {
+    let refusals = 2;
+    const { engine, fake } = await connect({
+      handle(_request, response) {
+        const status = refusals > 0 ? 409 : 404;
+        refusals -= 1;
+        response.writeHead(status).end('{"message":"already in progress"}');
+      },
+    });
+    await engine.removeContainer("busy");
+    expect(fake.seen.filter((line) => line.startsWith("DELETE"))).toHaveLength(3);
+  });
+
   it("a connection that breaks in the answer is unreachable, an abort there an interrupt", async () => {
     const half: FakeOptions = {
       handle(request, response) {
