@@ -11,9 +11,9 @@ import type { Engine } from "../docker/engine.ts";
 import { InterruptedError, UsageError } from "../errors.ts";
 import { feed, passTo } from "./attach.ts";
 import { createExec, END_TIMEOUT_MS, exitCodeOf } from "./exec-call.ts";
-import { parseEnv } from "./flags/environment.ts";
+import { readEnvFiles } from "./inputs.ts";
 import type { Env, RunIo, Terminal } from "./options.ts";
-import { refuseKeyVariable } from "./plan.ts";
+import { optionVariables } from "./plan.ts";
 
 /** `docker exec`'s own options, with docker's names and meaning. */
 export interface ExecInFlags {
@@ -25,6 +25,8 @@ export interface ExecInFlags {
   readonly workdir?: string | undefined;
   /** `NAME=VALUE`, or `NAME` for the client's own value. */
   readonly env?: readonly string[] | undefined;
+  /** Files with such lines; `env` wins. */
+  readonly envFile?: readonly string[] | undefined;
   readonly detachKeys?: string | undefined;
 }
 
@@ -38,6 +40,8 @@ export interface ExecInOptions {
   readonly flags?: ExecInFlags | undefined;
   /** Environment of the client: `-e NAME` without a value reads it. */
   readonly env: Env;
+  /** Working directory for relative paths in `envFile`. */
+  readonly cwd: string;
   readonly io: RunIo;
   /** Ends our part; as with docker, the command goes on. */
   readonly signal?: AbortSignal | undefined;
@@ -56,7 +60,8 @@ const RESIZE_PAUSE_MS = 10;
  * @returns the command's own exit code; 126 and 127 for one that can't be executed or is not there;
  *   0 when detached, by `detach` or by its keys
  * @throws {@link DockerError} DOCKER_REFUSED when there is no such container, or it does not run
- * @throws {@link UsageError} for a key variable among `env`, or a terminal that is not there
+ * @throws {@link UsageError} for a key variable among `env` and `envFile`, a file that can't be read,
+ *   or a terminal that is not there
  */
 export async function execIn(options: ExecInOptions): Promise<number> {
   const { engine, flags = {} } = options;
@@ -85,9 +90,10 @@ async function create({
   command,
   flags = {},
   env,
+  cwd,
 }: ExecInOptions): Promise<string> {
-  const variables = (flags.env ?? []).map((text) => parseEnv(text, env));
-  for (const { name } of variables) refuseKeyVariable(name);
+  const envFileTexts = await readEnvFiles(flags.envFile ?? [], cwd);
+  const variables = optionVariables({ env, container: { env: flags.env }, envFileTexts });
   const attached = flags.detach !== true;
   const body = {
     AttachStdin: attached && flags.interactive === true,

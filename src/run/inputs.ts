@@ -22,7 +22,7 @@ export interface Inputs {
 export async function readInputs(container: ContainerOptions, cwd: string): Promise<Inputs> {
   const { envFile = [], labelFile = [], label = [], ...rest } = container;
   const [envFileTexts, labelTexts, profiles] = await Promise.all([
-    Promise.all(envFile.map(async (file) => ({ file, bytes: await read(file, cwd) }))),
+    readEnvFiles(envFile, cwd),
     Promise.all(labelFile.map(async (file) => parseLabelFile(file, await read(file, cwd)))),
     readProfiles(container, cwd),
   ]);
@@ -32,6 +32,14 @@ export async function readInputs(container: ContainerOptions, cwd: string): Prom
     envFileTexts,
     profiles,
   };
+}
+
+/** Files of `--env-file`, in order. @throws {@link UsageError} USAGE for one that can't be read */
+export async function readEnvFiles(
+  files: readonly string[],
+  cwd: string,
+): Promise<Inputs["envFileTexts"]> {
+  return Promise.all(files.map(async (file) => ({ file, bytes: await read(file, cwd) })));
 }
 
 /** An env file's form; a line without a value is left out, as there is nothing to take it from. */

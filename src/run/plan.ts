@@ -100,7 +100,9 @@ export function planRun(options: PlanOptions): RunPlan {
 }
 
 /** Variables from `--env-file` and `-e`, in docker's order; later ones win. */
-export function optionVariables(options: PlanOptions): Variable[] {
+export function optionVariables(
+  options: Pick<PlanOptions, "container" | "env" | "envFileTexts">,
+): Variable[] {
   const files = (options.envFileTexts ?? []).flatMap(({ file, bytes }) =>
     parseEnvFile(file, bytes, options.env),
   );

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough, Readable } from "node:stream";
@@ -69,7 +69,16 @@ async function execute(
   const io = { stdout: stdout.stream, stderr: stderr.stream, ...more.io };
   const engine = await theEngine();
   const container = ids[name] ?? name;
-  const code = await execIn({ engine, container, command, flags, env: ENV, ...more, io });
+  const code = await execIn({
+    engine,
+    container,
+    command,
+    flags,
+    env: ENV,
+    cwd: cache,
+    ...more,
+    io,
+  });
   return { code, stdout: stdout.bytes().toString(), stderr: stderr.bytes().toString() };
 }
 
@@ -90,6 +99,21 @@ describe.each(["bind", "volume", "plain"])("exec in a container with variables b
     const more = { env: { ...ENV, ...client } };
     const ran = await execute(name, ["sh", "-c", "echo $B"], { env }, more);
     expect(ran.stdout).toBe(`${shown}\n`);
+  });
+
+  it("reads --env-file, and lets -e win", async () => {
+    await writeFile(join(cache, "typed.env"), "# plain\nB=of the file\nTYPED=of the file\n");
+    const flags = { envFile: ["typed.env"], env: ["TYPED=typed"] };
+    const ran = await execute(name, ["sh", "-c", 'echo "$B, $TYPED"'], flags);
+    expect(ran.stdout).toBe("of the file, typed\n");
+  });
+
+  it("refuses an --env-file that is not there or holds the key", async () => {
+    await writeFile(join(cache, "key.env"), "SEALMOUNT_KEY=x\n");
+    for (const file of ["none.env", "key.env"]) {
+      const flags = { envFile: [file] };
+      await expect(execute(name, ["true"], flags)).rejects.toMatchObject({ code: "USAGE" });
+    }
   });
 
   it("keeps output apart, and passes on the exit code", async () => {
@@ -215,8 +239,12 @@ describe("sealmount exec --container", () => {
         const ran = await sealmount(["exec", ...options, "--", "true"], at);
         expect([options, ran.code]).toEqual([options, 2]);
       }
-      const dry = await sealmountOut([...words, "--dry-run", "-e", `A=${value}`, "--", "x"], at);
-      expect(JSON.parse(dry)).toEqual({ container: name, command: ["x"], flags: { env: ["A"] } });
+      // node itself wants it to be there
+      await writeFile(join(world.cwd, "a.env"), "");
+      const variables = ["--env-file", "a.env", "-e", `A=${value}`];
+      const dry = await sealmountOut([...words, "--dry-run", ...variables, "--", "x"], at);
+      const flags = { env: ["A"], envFile: ["a.env"] };
+      expect(JSON.parse(dry)).toEqual({ container: name, command: ["x"], flags });
     } finally {
       await docker(["rm", "-f", name]);
     }

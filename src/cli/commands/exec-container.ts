@@ -22,6 +22,7 @@ const FLAGS = [
   "user",
   "workdir",
   "env-var",
+  "env-file",
   "privileged",
   "detach-keys",
   "host",
@@ -75,13 +76,13 @@ async function perform(
   container: string,
   entries: readonly OpenedEntry[] | null,
 ): Promise<number> {
-  const { operands: command, values, env, host } = context;
+  const { operands: command, values, env, cwd, host } = context;
   const mask = entries === null ? null : protect(context, entries);
   const engine = await connect(context);
   const { io, finish } = programIo(context, mask);
   try {
     const flags = flagsOf(values);
-    return await execIn({ engine, container, command, flags, env, io, signal: host.signal });
+    return await execIn({ engine, container, command, flags, env, cwd, io, signal: host.signal });
   } finally {
     await finish();
   }
@@ -96,6 +97,7 @@ function flagsOf(values: Values): ExecInFlags {
     user: values.get("user"),
     workdir: values.get("workdir"),
     env: values.list("env-var"),
+    envFile: values.list("env-file"),
     detachKeys: values.get("detach-keys"),
   };
   return Object.fromEntries(

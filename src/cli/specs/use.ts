@@ -39,6 +39,12 @@ const IN_CONTAINER: readonly OptionSpec[] = [
     repeat: true,
     about: "with --container: docker's -e: a plain variable",
   },
+  {
+    long: "env-file",
+    value: "FILE",
+    repeat: true,
+    about: "with --container: plain variables from a file",
+  },
   { long: "privileged", about: "with --container: all capabilities" },
   { long: "detach-keys", value: "KEYS", about: "with --container: keys that detach a terminal" },
 ];
