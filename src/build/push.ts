@@ -1,10 +1,12 @@
 /** `--push` where the exporter can't: the Engine API pushes what the image store has. */
-import { escapeControl } from "../docker/errors.ts";
+import type { Engine } from "../docker/engine.ts";
+import { statusOf, wordsOf } from "../docker/errors.ts";
 import { jsonLines } from "../docker/json-lines.ts";
 import { image } from "../docker/paths.ts";
-import { parseReference, repositoryOf } from "../docker/reference.ts";
+import { parseReference, repositoryOf, type ImageReference } from "../docker/reference.ts";
 import { isLoginRefusal, loginHint, registryAuth } from "../docker/registry-auth.ts";
 import { DockerError } from "../errors.ts";
+import { LoginWords } from "../mask/login-words.ts";
 import type { BuildOptions } from "./options.ts";
 import { outputsOf } from "./outputs.ts";
 
@@ -45,13 +47,30 @@ async function pushImage(
 ): Promise<string> {
   const reference = parseReference(name);
   if (reference === null) throw notPushed(name, "the registry's name can't be read");
-  const { engine } = options;
   const login = (await options.auth?.credentials(reference.host)) ?? null;
-  const headers = { "X-Registry-Auth": registryAuth(reference.host, login) };
-  login?.secret.wipe();
+  const header = registryAuth(reference.host, login);
+  using words = new LoginWords(login, header);
+  try {
+    return await follow(options.engine, { reference, header, signal });
+  } catch (error) {
+    if (error instanceof Refusal) throw notPushed(name, words.text(error.message));
+    if (!(error instanceof DockerError) || statusOf(error) === undefined) throw error;
+    throw notPushed(name, words.text(wordsOf(error)));
+  }
+}
+
+async function follow(
+  engine: Engine,
+  o: {
+    readonly reference: ImageReference;
+    readonly header: string;
+    readonly signal: AbortSignal;
+  },
+): Promise<string> {
+  const { reference, header, signal } = o;
   const response = await engine.stream("POST", image(repositoryOf(reference), "push"), {
     query: { tag: reference.tag },
-    headers,
+    headers: { "X-Registry-Auth": header },
     signal,
   });
   let refusal: string | null = null;
@@ -60,9 +79,12 @@ async function pushImage(
     if (typeof line.error === "string") refusal = line.error;
     digest = digestIn(line) ?? digest;
   }
-  if (refusal !== null) throw notPushed(name, escapeControl(refusal.slice(0, 2_000)));
+  if (refusal !== null) throw new Refusal(refusal);
   return digest;
 }
+
+/** The engine's words for a failure that came in the stream; never leaves this file. */
+class Refusal extends Error {}
 
 /**
  * The error of a build whose exporter could not push.

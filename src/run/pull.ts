@@ -1,13 +1,11 @@
 /** Pulls one image through the Engine API, and follows the answer to its end. */
 import type { Engine } from "../docker/engine.ts";
-import { escapeControl, wordsOf } from "../docker/errors.ts";
+import { wordsOf } from "../docker/errors.ts";
 import { jsonLines } from "../docker/json-lines.ts";
 import { repositoryOf, type ImageReference } from "../docker/reference.ts";
 import { registryAuth, type LoginStore } from "../docker/registry-auth.ts";
-import type { RegistryLogin } from "../docker/registry-config.ts";
 import { DockerError } from "../errors.ts";
-import { Mask } from "../mask/mask.ts";
-import { Secret } from "../secret/secret.ts";
+import { LoginWords } from "../mask/login-words.ts";
 import { pullFailure } from "./pull-failure.ts";
 
 /** What a pull tells while it works. Foreign text in it is masked and harmless. */
@@ -53,7 +51,7 @@ export async function pullImage(request: PullRequest): Promise<void> {
   const { auth, reference, image, onPull } = request;
   const login = (await auth?.credentials(reference.host)) ?? null;
   const header = registryAuth(reference.host, login);
-  using words = new SafeWords(login, header);
+  using words = new LoginWords(login, header);
   onPull?.({ kind: "begin", image });
   try {
     await follow(request, header, words);
@@ -64,7 +62,7 @@ export async function pullImage(request: PullRequest): Promise<void> {
   }
 }
 
-async function follow(request: PullRequest, header: string, words: SafeWords): Promise<void> {
+async function follow(request: PullRequest, header: string, words: LoginWords): Promise<void> {
   const { engine, reference, platform, signal, onPull } = request;
   const answer = await engine.stream("POST", "/images/create", {
     query: {
@@ -91,7 +89,7 @@ class Refusal extends Error {}
 function explained(
   error: unknown,
   { image, reference, platform }: PullRequest,
-  { words, hasLogin }: { readonly words: SafeWords; readonly hasLogin: boolean },
+  { words, hasLogin }: { readonly words: LoginWords; readonly hasLogin: boolean },
 ): unknown {
   if (error instanceof Refusal || (error instanceof DockerError && error.status !== undefined)) {
     const said = words.text(error instanceof DockerError ? wordsOf(error) : error.message);
@@ -110,7 +108,7 @@ interface PullLine {
   readonly progressDetail: { readonly current?: unknown; readonly total?: unknown } | null;
 }
 
-function eventOf(line: Partial<PullLine>, words: SafeWords): PullStatus | null {
+function eventOf(line: Partial<PullLine>, words: LoginWords): PullStatus | null {
   const { id, status, progressDetail } = line;
   if (typeof status !== "string") return null;
   const { current, total } = progressDetail ?? {};
@@ -121,28 +119,4 @@ function eventOf(line: Partial<PullLine>, words: SafeWords): PullStatus | null {
     current: typeof current === "number" ? current : undefined,
     total: typeof total === "number" ? total : undefined,
   };
-}
-
-/** Longest text of the engine's that is passed on, in characters. */
-const LONGEST_TEXT = 2_000;
-
-/** Makes foreign text harmless: a registry may echo what it got. Disposing it wipes the login. */
-class SafeWords implements Disposable {
-  readonly #secrets: readonly Secret[];
-  #mask: Mask | undefined;
-
-  constructor(login: RegistryLogin | null, header: string) {
-    const sent = login === null ? [] : [login.secret, Secret.take("header", Buffer.from(header))];
-    this.#secrets = sent;
-  }
-
-  text(words: string): string {
-    this.#mask ??= new Mask(this.#secrets);
-    return escapeControl(this.#mask.text(words).slice(0, LONGEST_TEXT));
-  }
-
-  [Symbol.dispose](): void {
-    this.#mask?.[Symbol.dispose]();
-    for (const secret of this.#secrets) secret.wipe();
-  }
 }

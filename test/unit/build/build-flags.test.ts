@@ -17,6 +17,7 @@ import { StandardInput } from "../../../src/build/standard-input.ts";
 import { buildQuery } from "../../../src/build/query.ts";
 import { Engine } from "../../../src/docker/engine.ts";
 import { Secret } from "../../../src/secret/secret.ts";
+import { leaksIn } from "../../support/canary.ts";
 import { makeWorld, type World } from "../../support/temp.ts";
 import { fakeEngine, type FakeOptions } from "../session/fake-engine.ts";
 
@@ -278,6 +279,16 @@ describe("pushing through the Engine API", () => {
       { username: "bot", password: "canary-push", serveraddress: "localhost:5000" },
       {},
     ]);
+  });
+
+  it("a registry that echoes the login is masked", async () => {
+    const basic = Buffer.from("bot:canary-push").toString("base64");
+    for (const echo of ["canary-push", basic]) {
+      const line = JSON.stringify({ error: `denied: ${echo}` });
+      const { outcome } = await push(["localhost:5000/a/b"], `${line}\n`);
+      expect(outcome).toMatchObject({ code: "REGISTRY_LOGIN" });
+      expect(leaksIn(String(outcome), ["canary-push"])).toEqual([]);
+    }
   });
 
   it.each([
