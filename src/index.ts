@@ -191,7 +191,11 @@ export { exec, type ExecEntry, type ExecOptions } from "./exec/exec.ts";
 export { type ExecFile, type ExecPlan, planExec, type PlannedValue } from "./exec/plan.ts";
 
 // proof
-export { verify, verifyArchive, type VerifyOptions } from "./verify/verify.ts";
+export { verify, type Verification, type VerifyOptions } from "./verify/verify.ts";
+export { archiveStream } from "./verify/sources/archive.ts";
+export { layoutFolder } from "./verify/sources/layout.ts";
+export { engineImage } from "./verify/sources/engine.ts";
+export type { ImageSource, OpenSource } from "./verify/sources/source.ts";
 export { assertClean } from "./verify/assert-clean.ts";
 export { renderReport, reportJson } from "./verify/report.ts";
 export {

@@ -9,6 +9,7 @@ import {
   build,
   BuildVault,
   Engine,
+  engineImage,
   findProject,
   launch,
   openForVerify,
@@ -38,7 +39,7 @@ async function main(cwd: string, environment: string): Promise<string> {
     keyring,
     env,
   });
-  assertClean(await verify({ engine, image: IMAGE, secrets }));
+  assertClean(await verify(engineImage(engine, IMAGE), secrets).report());
 
   const { containerId, warnings } = await launch({
     engine,

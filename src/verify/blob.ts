@@ -76,7 +76,7 @@ export class BlobScan {
     try {
       await work();
     } catch {
-      this.#trouble = "the compressed data is broken, or needs a newer Node.js (zstd: 22.15)";
+      this.#trouble = "the compressed data is broken";
       this.#decompressor?.destroy();
     }
   }

@@ -3,7 +3,7 @@ import { visible } from "../mask/visible.ts";
 import { provability } from "../needles/provability.ts";
 import type { NeedleTable } from "../needles/table.ts";
 import type { Secret } from "../secret/secret.ts";
-import type { Archive } from "./archive.ts";
+import type { Blobs } from "./blobs.ts";
 import { findingsOf, omittedOf } from "./findings.ts";
 import type { PlacedLayer } from "./findings.ts";
 import { historyOf, instructionsOf } from "./history.ts";
@@ -13,13 +13,13 @@ import type { ImageParts, Resolved } from "./manifests.ts";
 import { LIMITS } from "./model.ts";
 import type { LayerReport, Unseen, VerifyReport } from "./model.ts";
 import { hidePairs, unprovedOf } from "./pairs.ts";
+import type { OpenSource } from "./sources/source.ts";
 
-/** What a report is made of, beside the archive. */
+/** What a report is made of, beside the blobs. */
 export interface ReportOptions {
   /** The image as it was asked for. */
   readonly image: string;
-  /** The engine's id of it, which the archive must hold; undefined for an archive file. */
-  readonly id: string | undefined;
+  readonly opened: OpenSource;
   readonly secrets: readonly Secret[];
   readonly table: NeedleTable;
 }
@@ -28,29 +28,32 @@ export interface ReportOptions {
  * Puts the hits of all blobs together: only now is it known which blob is which layer of which
  * image. Everything foreign is masked and escaped here, before it enters the report.
  */
-export function buildReport(archive: Archive, o: ReportOptions): VerifyReport {
+export function buildReport(blobs: Blobs, o: ReportOptions): VerifyReport {
   using mask = new Mask(o.secrets);
   const unproved = unprovedOf(o.secrets);
   const shown = (foreign: string): string => visible(mask.text(hidePairs(unproved, foreign)));
-  const resolved = resolveImages(archive);
+  const resolved = resolveImages(blobs, o.opened.roots);
   const layers = resolved.images.flatMap((image) => placedLayers(image, shown));
-  const findings = findingsOf({ archive, resolved, layers, table: o.table, unproved, shown });
+  const findings = findingsOf({ blobs, resolved, layers, table: o.table, unproved, shown });
   const count = (layer: PlacedLayer): number =>
     findings.filter((finding) => finding.layer === layer.ref).length;
   return {
     image: o.image,
     configs: resolved.images.map(({ configDigest }) => configDigest),
     layers: layers.map((layer) => layerReport(layer, count(layer), resolved.images.length > 1)),
-    bytes: sum(archive.blobs.map(({ bytes }) => bytes)),
-    files: sum(archive.blobs.map(({ files }) => files)),
+    bytes: sum(blobs.all.map(({ bytes }) => bytes)),
+    files: sum(blobs.all.map(({ files }) => files)),
     secrets: o.secrets.length,
     needles: o.table.needles.length,
     findings,
-    omitted: omittedOf(archive.blobs.map(({ log }) => log)),
+    omitted: omittedOf(blobs.all.map(({ log }) => log)),
     unproved: unproved.map(({ secret }) => ({ secret: secret.name, reason: reasonOf(secret) })),
-    unseen: unseenOf(resolved, o.id).map(({ what, reason }) => ({ what: shown(what), reason })),
+    unseen: unseenOf(resolved, o.opened.id).map(({ what, reason }) => ({
+      what: shown(what),
+      reason,
+    })),
     absent: resolved.absent.map(shown),
-    limits: LIMITS,
+    limits: [...(o.opened.limits ?? []), ...LIMITS],
   };
 }
 

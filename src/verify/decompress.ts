@@ -116,7 +116,5 @@ class Frame {
 
 function newDecoder(compression: Compression): Decoder {
   if (compression === "gzip") return zlib.createGunzip(OUTPUT);
-  // Node has zstd since 22.15
-  if (!("createZstdDecompress" in zlib)) throw new Error("zstd needs Node.js 22.15 or later");
   return zlib.createZstdDecompress(OUTPUT);
 }

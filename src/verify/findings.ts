@@ -1,6 +1,6 @@
 import type { Encoding } from "../needles/needle.ts";
-import type { Archive } from "./archive.ts";
 import type { Blob } from "./blob.ts";
+import type { Blobs } from "./blobs.ts";
 import type { HitLog, LoggedPlace } from "./hit-log.ts";
 import { historyOf } from "./history.ts";
 import type { ImageParts, Resolved } from "./manifests.ts";
@@ -17,7 +17,7 @@ export interface PlacedLayer {
 
 /** What findings are made of. */
 export interface FindingContext extends MetadataSearch {
-  readonly archive: Archive;
+  readonly blobs: Blobs;
   readonly resolved: Resolved;
   readonly layers: readonly PlacedLayer[];
   /** Masks and escapes a foreign text: paths and instructions may hold the secret itself. */
@@ -47,7 +47,7 @@ export function findingsOf(context: FindingContext): Finding[] {
     findings.push(...layerFindings(layer, blob, context));
   }
   findings.push(...metadataFindings(context));
-  for (const blob of context.archive.blobs) {
+  for (const blob of context.blobs.all) {
     if (blob.kind === "tar" && !inLayers.has(blob)) findings.push(...strayFindings(blob, context));
   }
   return findings;
@@ -99,8 +99,8 @@ interface HitGroup {
 }
 
 /** All blobs but tars; those with a role first, so that copies of them don't count. */
-function documentsOf({ archive, resolved }: FindingContext): Blob[] {
-  const rest = archive.blobs.filter((blob) => blob.kind !== "tar" && !resolved.roles.has(blob));
+function documentsOf({ blobs, resolved }: FindingContext): Blob[] {
+  const rest = blobs.all.filter((blob) => blob.kind !== "tar" && !resolved.roles.has(blob));
   return [...resolved.roles.keys(), ...rest];
 }
 

@@ -47,3 +47,12 @@ export function* jsonTexts(document: unknown): Generator<JsonText> {
     }
   }
 }
+
+/** The document; undefined when it is none. */
+export function parsed(bytes: Buffer): unknown {
+  try {
+    return JSON.parse(bytes.toString()) as unknown;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,5 +1,5 @@
-import type { Archive } from "./archive.ts";
 import type { Blob } from "./blob.ts";
+import type { Blobs } from "./blobs.ts";
 import { field, fields, items, text } from "./json.ts";
 import type { Unseen } from "./model.ts";
 
@@ -22,7 +22,7 @@ export interface ImageParts {
   readonly layers: readonly ImageLayer[];
 }
 
-/** What can be reached from the roots of an archive, and what could not be. */
+/** What can be reached from the roots of an image, and what could not be. */
 export interface Resolved {
   readonly images: readonly ImageParts[];
   /** Roles of the JSON blobs that were reached. */
@@ -40,12 +40,16 @@ const DEPTH_LIMIT = 8;
 /**
  * Follows index and manifest documents to every config and layer. Whatever is named and was not
  * read, or is not what it should be, is `unseen`: "nothing found" must never mean "not looked".
+ *
+ * @param roots - digests to begin at, in place of `index.json` and `manifest.json`
  */
-export function resolveImages(archive: Archive): Resolved {
-  const resolver = new Resolver(archive);
-  if (archive.trouble !== undefined) resolver.report("archive", archive.trouble);
-  resolver.followLayout();
-  resolver.followLegacy();
+export function resolveImages(blobs: Blobs, roots?: readonly string[]): Resolved {
+  const resolver = new Resolver(blobs);
+  if (blobs.trouble !== undefined) resolver.report("archive", blobs.trouble);
+  if (roots === undefined) {
+    resolver.followLayout();
+    resolver.followLegacy();
+  } else for (const digest of roots) resolver.followRoot(digest);
   if (resolver.images.length === 0 && resolver.unseen.length === 0) {
     resolver.report("manifest", "no image manifest: not a docker save or OCI archive");
   }
@@ -58,10 +62,10 @@ class Resolver implements Resolved {
   readonly unseen: Unseen[] = [];
   readonly absent: string[] = [];
   readonly digests = new Set<string>();
-  readonly #archive: Archive;
+  readonly #blobs: Blobs;
 
-  constructor(archive: Archive) {
-    this.#archive = archive;
+  constructor(blobs: Blobs) {
+    this.#blobs = blobs;
   }
 
   report(what: string, reason: string): void {
@@ -70,7 +74,7 @@ class Resolver implements Resolved {
 
   /** The OCI image layout: `index.json` and blobs by digest. */
   followLayout(): void {
-    const index = this.#archive.find("index.json");
+    const index = this.#blobs.find("index.json");
     if (index === undefined) return;
     this.roles.set(index, "manifest");
     this.#need("index.json", index);
@@ -79,30 +83,35 @@ class Resolver implements Resolved {
 
   /** `manifest.json` of `docker save`: the only root of the legacy layout, a second one of OCI. */
   followLegacy(): void {
-    const root = this.#archive.find("manifest.json");
+    const root = this.#blobs.find("manifest.json");
     if (root === undefined) return;
     this.roles.set(root, "manifest");
     this.#need("manifest.json", root);
     for (const image of items(root.json)) {
       const name = text(field(image, "Config")) ?? "";
-      const config = this.#archive.find(name);
+      const config = this.#blobs.find(name);
       if (this.images.some((known) => known.config === config)) continue;
       this.#addImage({
         configName: name,
         config,
         layers: items(field(image, "Layers")).map((layer) => ({
           name: text(layer) ?? "",
-          blob: this.#archive.find(text(layer) ?? ""),
+          blob: this.#blobs.find(text(layer) ?? ""),
         })),
       });
     }
+  }
+
+  /** An index, or a manifest. */
+  followRoot(digest: string): void {
+    this.#follow({ digest }, 1);
   }
 
   #follow(descriptor: unknown, depth: number): void {
     const digest = text(field(descriptor, "digest")) ?? "";
     if (this.digests.has(digest)) return;
     this.digests.add(digest);
-    const blob = this.#archive.find(blobName(digest));
+    const blob = this.#blobs.find(blobName(digest));
     if (blob === undefined) {
       // an index names the manifests of all platforms, an engine holds those that it pulled
       if (depth > 1) this.absent.push(platformOf(descriptor) ?? digest);
@@ -125,9 +134,9 @@ class Resolver implements Resolved {
     const configName = text(field(field(o.document, "config"), "digest")) ?? "";
     const layers = items(field(o.document, "layers")).map((layer) => {
       const name = text(field(layer, "digest")) ?? "";
-      return { name, blob: this.#archive.find(blobName(name)) };
+      return { name, blob: this.#blobs.find(blobName(name)) };
     });
-    const config = this.#archive.find(blobName(configName));
+    const config = this.#blobs.find(blobName(configName));
     if (isAttestation(o.descriptor))
       this.#addAttestation([{ name: configName, blob: config }, ...layers]);
     else this.#addImage({ configName, config, layers });
@@ -181,7 +190,7 @@ interface NamedBlob {
 }
 
 /** `sha256:ab…` is `blobs/sha256/ab…` in a layout. */
-function blobName(digest: string): string {
+export function blobName(digest: string): string {
   return `blobs/${digest.replace(":", "/")}`;
 }
 

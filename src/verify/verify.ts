@@ -1,5 +1,3 @@
-import type { Readable } from "node:stream";
-import type { Engine } from "../docker/engine.ts";
 import { InterruptedError } from "../errors.ts";
 import { wipeNeedles } from "../needles/needle.ts";
 import { provability } from "../needles/provability.ts";
@@ -7,79 +5,89 @@ import { NeedleSearch } from "../needles/search.ts";
 import { NeedleTable } from "../needles/table.ts";
 import { needlesOf } from "../needles/variants.ts";
 import type { Secret } from "../secret/secret.ts";
-import { readArchive } from "./archive.ts";
+import { Blobs } from "./blobs.ts";
 import { buildReport } from "./build-report.ts";
 import { JSON_BUDGET } from "./content.ts";
-import type { VerifyReport } from "./model.ts";
-import { openImage } from "./source.ts";
+import type { Finding, VerifyReport } from "./model.ts";
+import type { ImageSource, OpenSource } from "./sources/source.ts";
 
-/** What every verification needs. */
+/** How to verify. */
 export interface VerifyOptions {
-  /** Stay with the caller; their names, such as `prod/API_KEY`, appear in the report. */
-  readonly secrets: Iterable<Secret>;
   readonly signal?: AbortSignal | undefined;
-  /** Called with the bytes of the archive read so far. */
+  /** Called with the bytes read so far; an engine may be silent for long before the first. */
   readonly onProgress?: ((bytes: number) => void) | undefined;
 }
 
-/**
- * Searches an image of the engine for every given secret: each byte of each layer, also of files
- * that a later layer deletes, and config, history, labels and env.
- *
- * @returns what was searched and found; also when nothing can be proved. Turn it into an error
- *   with `assertClean`
- * @throws {@link DockerError} IMAGE_MISSING, DOCKER_REFUSED
- * @throws {@link InterruptedError} when the signal fires
- */
-export async function verify(
-  o: VerifyOptions & { readonly engine: Engine; readonly image: string },
-): Promise<VerifyReport> {
-  const { id, stream } = await openImage(o.engine, o.image, o.signal);
-  return scan(stream, { ...o, id, checkDigests: false });
+/** A verification: its findings one by one, or the report with all of them. */
+export interface Verification extends AsyncIterable<Finding> {
+  /** What was searched and found; also when nothing can be proved. See `assertClean`. */
+  report(): Promise<VerifyReport>;
 }
 
 /**
- * The same for an archive that `docker save` wrote, or an OCI archive: not compressed as a whole.
+ * Searches an image for every given secret: each byte of each layer, also of files that a later layer
+ * deletes, and config, history, labels and env. Begins when it is first asked for findings or the
+ * report, and reads once, however often it is asked.
  *
- * @param o - `name` is what the report calls it; `archive` is read to its end, or destroyed
+ * Which layer of which image a finding is in is only known when all was read: findings come then.
+ *
+ * @param secrets - stay with the caller; their names, such as `prod/API_KEY`, appear in the report
+ * @returns whose iterator and report throw {@link DockerError} IMAGE_MISSING, DOCKER_REFUSED and
+ *   {@link InterruptedError} when the signal fires
  */
-export async function verifyArchive(
-  o: VerifyOptions & { readonly archive: Readable; readonly name: string },
-): Promise<VerifyReport> {
-  return scan(o.archive, { ...o, image: o.name, id: undefined, checkDigests: true });
+export function verify(
+  source: ImageSource,
+  secrets: Iterable<Secret>,
+  o: VerifyOptions = {},
+): Verification {
+  let result: Promise<VerifyReport> | undefined;
+  const report = async (): Promise<VerifyReport> => (result ??= scan(source, [...secrets], o));
+  return {
+    report,
+    async *[Symbol.asyncIterator]() {
+      yield* (await report()).findings;
+    },
+  };
 }
 
-interface ScanOptions extends VerifyOptions {
+async function scan(
+  source: ImageSource,
+  secrets: readonly Secret[],
+  { signal, onProgress }: VerifyOptions,
+): Promise<VerifyReport> {
+  throwIfAborted(signal);
+  const opened = await source.open(signal);
+  const abort = (): void => opened.close();
+  signal?.addEventListener("abort", abort);
+  try {
+    throwIfAborted(signal);
+    return await searchIn(opened, { image: source.name, secrets, signal, onProgress });
+  } finally {
+    signal?.removeEventListener("abort", abort);
+    opened.close();
+  }
+}
+
+interface SearchOptions extends VerifyOptions {
   readonly image: string;
-  /** What the engine calls the image; the archive must hold it. */
-  readonly id: string | undefined;
-  readonly checkDigests: boolean;
+  readonly secrets: readonly Secret[];
 }
 
-async function scan(source: Readable, o: ScanOptions): Promise<VerifyReport> {
-  const abort = (): void => void source.destroy();
-  o.signal?.addEventListener("abort", abort);
-  const secrets = [...o.secrets];
+async function searchIn(opened: OpenSource, o: SearchOptions): Promise<VerifyReport> {
+  const { image, secrets, signal } = o;
   const needles = secrets
     .filter((secret) => provability(secret) === "provable")
     .flatMap((secret) => needlesOf(secret));
   const table = new NeedleTable(needles);
   const search = new NeedleSearch(table);
+  const budget = { json: JSON_BUDGET };
+  const blobs = new Blobs({ table, search, checkDigests: opened.isForeign, budget }, o.onProgress);
   try {
-    throwIfAborted(o.signal);
-    const archive = await readArchive(source, {
-      table,
-      search,
-      checkDigests: o.checkDigests,
-      budget: { json: JSON_BUDGET },
-      onProgress: o.onProgress,
-    });
-    // a source that was destroyed looks like a broken one
-    throwIfAborted(o.signal);
-    return buildReport(archive, { image: o.image, id: o.id, secrets, table });
+    await opened.read(blobs);
+    // a source that was closed looks like a broken one
+    throwIfAborted(signal);
+    return buildReport(blobs, { image, opened, secrets, table });
   } finally {
-    o.signal?.removeEventListener("abort", abort);
-    source.destroy();
     search.end();
     table.wipe();
     wipeNeedles(needles);

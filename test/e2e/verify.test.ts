@@ -8,7 +8,9 @@ import { assertClean } from "../../src/verify/assert-clean.ts";
 import { verdictOf } from "../../src/verify/model.ts";
 import type { Finding, VerifyReport } from "../../src/verify/model.ts";
 import { renderReport, reportJson } from "../../src/verify/report.ts";
-import { verify, verifyArchive } from "../../src/verify/verify.ts";
+import { archiveStream } from "../../src/verify/sources/archive.ts";
+import { engineImage } from "../../src/verify/sources/engine.ts";
+import { verify } from "../../src/verify/verify.ts";
 import { dockerCli, dockerOut, engineHost, testEngine } from "../engine/current.ts";
 import { formsOf } from "../support/canary.ts";
 import { makeWorld } from "../support/temp.ts";
@@ -59,7 +61,7 @@ async function verifyImage(
   const secrets = Object.entries({ ...values(), ...more }).map(([name, value]) =>
     Secret.take(name, Buffer.from(value)),
   );
-  return verify({ engine, image, secrets });
+  return verify(engineImage(engine, image), secrets).report();
 }
 
 const placesOf = (report: VerifyReport, secret: string): (string | undefined)[][] =>
@@ -186,7 +188,7 @@ describe("verify on a real engine", () => {
     const secrets = Object.entries(values()).map(([name, value]) =>
       Secret.take(name, Buffer.from(value)),
     );
-    const report = await verifyArchive({ archive: child.stdout, name: "archive", secrets });
+    const report = await verify(archiveStream(child.stdout, "archive"), secrets).report();
     expect(report.findings).toEqual(leaky.findings);
     expect(report.configs).toEqual(leaky.configs);
     expect(report.unseen).toEqual([]);
@@ -202,7 +204,7 @@ describe("verify on a real engine", () => {
   it("stops when the signal fires", async () => {
     const controller = new AbortController();
     controller.abort();
-    const verifying = verify({ engine, image: LEAKY, secrets: [], signal: controller.signal });
-    await expect(verifying).rejects.toMatchObject({ code: "INTERRUPTED" });
+    const verifying = verify(engineImage(engine, LEAKY), [], { signal: controller.signal });
+    await expect(verifying.report()).rejects.toMatchObject({ code: "INTERRUPTED" });
   });
 });

@@ -3,6 +3,7 @@ import {
   BUILD,
   chooseEnvironment,
   COMMON,
+  engineImage,
   KeyStoreError,
   type Keyring,
   openForVerify,
@@ -51,7 +52,7 @@ export async function searchImage(context: Context, options: ProofOptions): Prom
     [...secrets].map((value) => ({ value })),
   );
   const engine = await connect(context);
-  return await verify({ engine, image, secrets, signal: host.signal });
+  return await verify(engineImage(engine, image), secrets, { signal: host.signal }).report();
 }
 
 interface ProofScope {

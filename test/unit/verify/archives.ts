@@ -6,7 +6,8 @@ import { gzipSync, zstdCompressSync } from "node:zlib";
 import { pack } from "tar-stream";
 import type { Header } from "tar-stream";
 import { Secret } from "../../../src/secret/secret.ts";
-import { verifyArchive } from "../../../src/verify/verify.ts";
+import { archiveStream } from "../../../src/verify/sources/archive.ts";
+import { verify } from "../../../src/verify/verify.ts";
 import type { VerifyReport } from "../../../src/verify/model.ts";
 
 /** A member: its header and content; a plain string is a file's content. */
@@ -145,9 +146,5 @@ export async function verifyBytes(
   const pieces = Array.from({ length: count }, (_, i) =>
     archive.subarray(i * chunk, (i + 1) * chunk),
   );
-  return verifyArchive({
-    archive: Readable.from(pieces),
-    name: "cats:1",
-    secrets: secretsOf(values),
-  });
+  return verify(archiveStream(Readable.from(pieces), "cats:1"), secretsOf(values)).report();
 }

@@ -3,7 +3,8 @@ import { Readable } from "node:stream";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { verdictOf } from "../../../src/verify/model.ts";
-import { verifyArchive } from "../../../src/verify/verify.ts";
+import { archiveStream } from "../../../src/verify/sources/archive.ts";
+import { verify } from "../../../src/verify/verify.ts";
 import {
   digestOf,
   legacyArchive,
@@ -79,7 +80,7 @@ describe("RI18: what was not read is never clean", () => {
         throw new Error("foreign words");
       })(),
     );
-    const report = await verifyArchive({ archive, name: "x", secrets: secretsOf(SECRETS) });
+    const report = await verify(archiveStream(archive, "x"), secretsOf(SECRETS)).report();
     expect(report.unseen[0]).toEqual({ what: "archive", reason: "the stream broke off" });
     expect(JSON.stringify(report)).not.toContain("foreign words");
   });

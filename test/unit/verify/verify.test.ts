@@ -8,7 +8,8 @@ import { Secret } from "../../../src/secret/secret.ts";
 import { verdictOf } from "../../../src/verify/model.ts";
 import type { VerifyReport } from "../../../src/verify/model.ts";
 import { renderReport, reportJson } from "../../../src/verify/report.ts";
-import { verifyArchive } from "../../../src/verify/verify.ts";
+import { archiveStream } from "../../../src/verify/sources/archive.ts";
+import { verify } from "../../../src/verify/verify.ts";
 import { digestOf, legacyArchive, ociArchive, secretsOf, tar, verifyBytes } from "./archives.ts";
 import type { ImageOptions } from "./archives.ts";
 
@@ -348,13 +349,9 @@ describe("verify, interrupted", () => {
         }
       })(),
     );
-    const verifying = verifyArchive({
-      archive,
-      name: "x",
-      secrets: secretsOf(SECRETS),
-      signal: controller.signal,
-    });
-    await expect(verifying).rejects.toMatchObject({ code: "INTERRUPTED" });
+    const { signal } = controller;
+    const verifying = verify(archiveStream(archive, "x"), secretsOf(SECRETS), { signal });
+    await expect(verifying.report()).rejects.toMatchObject({ code: "INTERRUPTED" });
     expect(archive.destroyed).toBe(true);
   });
 });
