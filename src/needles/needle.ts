@@ -10,6 +10,12 @@ export interface Needle {
   readonly encoding: Encoding;
   /** Memory of its own (`Buffer.alloc`), never Node's shared pool. */
   readonly bytes: Buffer;
+  /**
+   * True for text that tools break into lines, such as base64: a search finds it with line breaks,
+   * indentation and the like between its bytes too. Without effect on bytes that hold such
+   * characters themselves (separators.ts).
+   */
+  readonly wraps?: boolean;
 }
 
 /** How the value is written in a needle; shown in findings. `line` is one line of a longer value. */

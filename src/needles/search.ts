@@ -1,21 +1,18 @@
+import { GRAM_LENGTH } from "./grams.ts";
 import type { Needle } from "./needle.ts";
-import { GRAM_FACTOR, NeedleTable, SHORTEST_NEEDLE } from "./table.ts";
+import { Candidate } from "./occurrence.ts";
+import { BLOCK } from "./scanner.ts";
+import type { Scanner } from "./scanner.ts";
+import { NeedleTable } from "./table.ts";
+import type { Start } from "./table.ts";
 
 /** One occurrence of a needle. */
 export interface Hit {
   readonly needle: Needle;
   /** Offset of its first byte in the whole stream. */
   readonly offset: number;
-}
-
-/** Bytes that are searched at once: measured best between 64 KiB and 1 MiB. */
-const BLOCK = 256 * 1024;
-
-/** An occurrence whose first bytes stand at the end of what has come so far. */
-interface Pending {
-  readonly needle: Needle;
-  readonly offset: number;
-  matched: number;
+  /** Bytes of text that it spans: more than the needle has where lines break. */
+  readonly length: number;
 }
 
 /**
@@ -23,89 +20,108 @@ interface Pending {
  * reported once, also overlapping ones and needles within needles, in the `write` that brings its
  * last byte; within one write in no particular order.
  *
- * Memory: 260 KiB and a few bytes per needle, whatever the stream and the needles' lengths.
+ * A needle that wraps is found with separators (separators.ts) anywhere between its bytes, at most
+ * 64 bytes in one place, as long as lines have 32 bytes or more of it. Shorter lines may be missed;
+ * so may a needle of fewer than 16 bytes, when a line ends in the middle of it.
+ *
+ * Memory: 300 KiB and up to 1 KiB per needle for all searches of a table, and a few KiB for each
+ * search, whatever the stream and the needles' lengths.
  */
 export class NeedleSearch {
   readonly #table: NeedleTable;
-  readonly #work: Buffer;
-  /** Bytes of #work in use, and the stream offset of the first one. */
-  #fill = 0;
-  #base = 0;
-  /** Index in #work of the next probe: always a multiple of the stride away from the last. */
+  /** The end of the stream so far, as far as later hits may begin in it. */
+  readonly #tail: Buffer;
+  #tailLength = 0;
+  /** Bytes of the stream so far. */
+  #position = 0;
+  /** Stream offset of the next probe: a multiple of the stride. */
   #next = 0;
-  #pending: Pending[] = [];
+  /** Occurrences whose first bytes stand at the end of what has come so far. */
+  #pending: Candidate[] = [];
+  /** Bytes of the scanner's text that this search has written. */
+  #used = 0;
 
   /** @param needles - or a table made of them, to share it between searches */
   constructor(needles: readonly Needle[] | NeedleTable) {
     this.#table = needles instanceof NeedleTable ? needles : new NeedleTable(needles);
-    this.#work = Buffer.alloc(BLOCK + this.#table.reach + this.#table.stride + SHORTEST_NEEDLE);
+    this.#tail = Buffer.alloc(this.#table.reach + this.#table.stride + GRAM_LENGTH);
   }
 
   /** Searches the next chunk of the stream. The chunk may be reused afterwards. */
   write(chunk: Buffer, onHit: (hit: Hit) => void): void {
-    for (let from = 0; from < chunk.length;) {
-      this.#makeRoom();
-      const piece = chunk.subarray(from, from + this.#work.length - this.#fill);
-      this.#resume(piece, onHit);
-      this.#fill += piece.copy(this.#work, this.#fill);
-      this.#next = probe(this.#table, this.#work.subarray(0, this.#fill), {
-        from: this.#next,
-        visit: (needle, start) => this.#check(needle, start, onHit),
-      });
-      from += piece.length;
+    for (let from = 0; from < chunk.length; from += BLOCK) {
+      // hits last: a search with the same table, made by their taker, uses the same memory
+      for (const hit of this.#search(chunk.subarray(from, from + BLOCK))) onHit(hit);
     }
   }
 
   /** Ends the stream: forgets its bytes, and may begin another one at offset 0. */
   end(): void {
-    this.#work.fill(0);
-    this.#fill = 0;
-    this.#base = 0;
+    this.#tail.fill(0);
+    if (this.#used > 0) this.#table.scanner().text.fill(0, 0, this.#used);
+    this.#used = 0;
+    this.#tailLength = 0;
+    this.#position = 0;
     this.#next = 0;
     this.#pending = [];
   }
 
-  /** Drops what no later hit can need, as a multiple of the stride: probes keep their phase. */
-  #makeRoom(): void {
-    if (this.#fill < this.#work.length) return;
-    const { stride, reach } = this.#table;
-    const spare = Math.floor(Math.max(0, this.#next - reach) / stride) * stride;
-    this.#work.copyWithin(0, spare, this.#fill);
-    this.#fill -= spare;
-    this.#base += spare;
-    this.#next -= spare;
+  #search(piece: Buffer): Hit[] {
+    const { text: memory, next } = this.#table.scanner();
+    const base = this.#position - this.#tailLength;
+    const hits = this.#resume(piece);
+    this.#tail.copy(memory, 0, 0, this.#tailLength);
+    piece.copy(memory, this.#tailLength);
+    const text = memory.subarray(0, this.#tailLength + piece.length);
+    this.#used = Math.max(this.#used, text.length);
+    const probed = probe(this.#table, text, {
+      from: this.#next - base,
+      next,
+      onStart: ({ needle, wraps, start }) => {
+        const candidate = new Candidate(needle, base + start, wraps);
+        if (candidate.read(text.subarray(start))) this.#sort(candidate, hits);
+      },
+    });
+    this.#next = base + probed;
+    this.#position += piece.length;
+    this.#tailLength = text.copy(this.#tail, 0, Math.max(0, probed - this.#table.reach));
+    return hits;
   }
 
-  #check(needle: Needle, start: number, onHit: (hit: Hit) => void): void {
-    const matched = matchedBytes(needle.bytes, 0, this.#work.subarray(start, this.#fill));
-    if (matched < 0) return;
-    const offset = this.#base + start;
-    if (matched === needle.bytes.length) onHit({ needle, offset });
-    else this.#pending.push({ needle, offset, matched });
-  }
-
-  #resume(piece: Buffer, onHit: (hit: Hit) => void): void {
-    if (this.#pending.length === 0) return;
+  #resume(piece: Buffer): Hit[] {
+    const hits: Hit[] = [];
+    if (this.#pending.length === 0) return hits;
     const pending = this.#pending;
     this.#pending = [];
-    for (const candidate of pending) {
-      const matched = matchedBytes(candidate.needle.bytes, candidate.matched, piece);
-      if (matched < 0) continue;
-      candidate.matched = matched;
-      if (matched < candidate.needle.bytes.length) this.#pending.push(candidate);
-      else onHit({ needle: candidate.needle, offset: candidate.offset });
-    }
+    for (const candidate of pending) if (candidate.read(piece)) this.#sort(candidate, hits);
+    return hits;
+  }
+
+  #sort(candidate: Candidate, hits: Hit[]): void {
+    if (candidate.isComplete) hits.push(hitOf(candidate));
+    else this.#pending.push(candidate);
   }
 }
+
+/** Below this, bytes are searched where they are: it costs less than to make a scanner. */
+const SMALL = 32 * 1024;
 
 /** Every occurrence in one piece of bytes, in no particular order. */
 export function findAll(table: NeedleTable, bytes: Buffer): Hit[] {
   const hits: Hit[] = [];
+  if (bytes.length > SMALL) {
+    const search = new NeedleSearch(table);
+    search.write(bytes, (hit) => hits.push(hit));
+    search.end();
+    return hits;
+  }
   probe(table, bytes, {
     from: 0,
-    visit: (needle, start) => {
-      const text = bytes.subarray(start, start + needle.bytes.length);
-      if (needle.bytes.equals(text)) hits.push({ needle, offset: start });
+    next: (from, end) => table.next(bytes, from, end),
+    onStart: ({ needle, wraps, start }) => {
+      const candidate = new Candidate(needle, start, wraps);
+      if (candidate.read(bytes.subarray(start)) && candidate.isComplete)
+        hits.push(hitOf(candidate));
     },
   });
   return hits;
@@ -114,31 +130,22 @@ export function findAll(table: NeedleTable, bytes: Buffer): Hit[] {
 /** Visits every place where a needle may begin; returns where the next probe falls. */
 function probe(
   table: NeedleTable,
-  bytes: Buffer,
-  o: { readonly from: number; readonly visit: (needle: Needle, start: number) => void },
+  text: Buffer,
+  o: {
+    readonly from: number;
+    readonly next: Scanner["next"];
+    readonly onStart: (start: Start) => void;
+  },
 ): number {
-  // locals and one load a probe: this loop is the cost of the whole search
-  const { stride, filter, filterShift } = table;
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  const end = bytes.length - SHORTEST_NEEDLE;
-  let at = o.from;
-  for (; at <= end; at += stride) {
-    const gram = view.getInt32(at, true);
-    if (filter[Math.imul(gram, GRAM_FACTOR) >>> filterShift] === 0) continue;
-    for (const { needle, offset } of table.entries(gram) ?? []) {
-      if (at >= offset) o.visit(needle, at - offset);
-    }
+  const end = text.length - GRAM_LENGTH + 1;
+  let at = o.next(o.from, end);
+  while (at < end) {
+    table.visit(text, at, o.onStart);
+    at = o.next(at + table.stride, end);
   }
   return at;
 }
 
-/**
- * Compares as far as both go.
- *
- * @returns how many bytes of the needle match by now; -1 when one does not
- */
-function matchedBytes(needle: Buffer, from: number, text: Buffer): number {
-  const length = Math.min(needle.length - from, text.length);
-  const equal = needle.compare(text, 0, length, from, from + length) === 0;
-  return equal ? from + length : -1;
+function hitOf({ needle, offset, length }: Candidate): Hit {
+  return { needle, offset, length };
 }

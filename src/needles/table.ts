@@ -1,124 +1,135 @@
+import { Anchors, isWrapping } from "./anchors.ts";
+import { gramAt, GramTable } from "./grams.ts";
 import type { Needle } from "./needle.ts";
+import { startsBefore } from "./occurrence.ts";
+import { Places } from "./places.ts";
+import { makeScanner, nextGram } from "./scanner.ts";
+import type { Scanner } from "./scanner.ts";
+import { LONGEST_GAP } from "./separators.ts";
 
 /**
  * The compiled form of many needles for an exact search: a sampled 4-gram filter.
  *
- * With m the length of the shortest needle, the text is probed only every `stride` = m − 3 bytes.
- * Of each needle one window of stride + 3 bytes is registered, that is `stride` 4-grams: wherever
- * the needle stands, exactly one probe falls on exactly one of them. So nothing is missed and
- * nothing is found twice, by construction. A probe costs one multiplication and one table byte;
- * a hit in that filter is checked against the exact grams, then byte by byte.
+ * Of each needle a window of stride + 3 bytes is registered, that is `stride` 4-grams; the text is
+ * probed only every `stride` bytes. Wherever the needle stands, exactly one probe falls on exactly
+ * one of them: nothing is missed and nothing is found twice, by construction. A probe costs one
+ * multiplication and one word of the filter; a hit in there is checked against the exact grams, then
+ * byte by byte. Needles that wrap have two windows (anchors.ts).
+ *
+ * Immutable; one table serves any number of searches. Holds pieces of needles: wipe it.
  */
-
-/** Shortest needle that can be searched for: one 4-gram. */
-export const SHORTEST_NEEDLE = 4;
-
-/** Where a 4-gram stands in a needle. */
-export interface GramEntry {
-  readonly needle: Needle;
-  readonly offset: number;
-}
-
-/** Windows begin within these first bytes, so that a search keeps little of the text behind it. */
-const WINDOW_REACH = 4096;
-
-/** Filter slots per gram: about one false hit in 64 probes of random text at most. */
-const SLOTS_PER_GRAM = 64;
-const FILTER_BITS = { least: 14, most: 22 };
-
-/** Knuth's multiplicative hashing: 2^32 divided by the golden ratio. */
-export const GRAM_FACTOR = 0x9e3779b1;
-
-/** Immutable; one table serves any number of searches. Holds pieces of needles: wipe it. */
 export class NeedleTable {
+  readonly needles: readonly Needle[];
+  /** Most bytes of text that a hit may span, line breaks included; 0 without needles. */
+  readonly longest: number;
   /** Distance of probes, in bytes. */
   readonly stride: number;
-  /** Length of the longest needle; 0 without needles. */
-  readonly longest: number;
-  /** Bytes before a probe that a needle hit by it may begin: at most 4096 + stride. */
+  /** Bytes before a probe that a needle hit by it may begin. */
   readonly reach: number;
-  readonly filter: Uint8Array;
-  /** `hash >>> filterShift` is the slot in the filter. */
-  readonly filterShift: number;
-  readonly needles: readonly Needle[];
-  readonly #grams = new Map<number, GramEntry[]>();
+  readonly #registered: readonly Registered[];
+  readonly #grams: GramTable;
+  readonly #places: Places;
+  #scanner: Scanner | undefined;
 
   /** @throws RangeError when a needle is shorter than 4 bytes */
   constructor(needles: readonly Needle[]) {
-    const shortest = needles.reduce((least, { bytes }) => Math.min(least, bytes.length), Infinity);
-    if (shortest < SHORTEST_NEEDLE) throw new RangeError("a needle has at least 4 bytes");
+    const anchors = new Anchors(needles);
     this.needles = needles;
-    this.stride = needles.length === 0 ? 1 : shortest - SHORTEST_NEEDLE + 1;
-    this.longest = needles.reduce((most, { bytes }) => Math.max(most, bytes.length), 0);
-    this.reach = this.#register();
-    const wanted = Math.ceil(Math.log2(Math.max(1, this.#grams.size) * SLOTS_PER_GRAM));
-    const bits = Math.min(FILTER_BITS.most, Math.max(FILTER_BITS.least, wanted));
-    this.filterShift = 32 - bits;
-    this.filter = new Uint8Array(2 ** bits);
-    for (const gram of this.#grams.keys()) {
-      this.filter[Math.imul(gram, GRAM_FACTOR) >>> this.filterShift] = 1;
-    }
+    this.stride = needles.length === 0 ? 1 : anchors.stride;
+    this.#registered = needles.map((needle) => {
+      const wraps = isWrapping(needle);
+      return { needle, wraps, starts: anchors.of(needle, wraps) };
+    });
+    this.longest = most(this.#registered, ({ needle: { bytes }, wraps }) =>
+      wraps ? bytes.length + (bytes.length - 1) * LONGEST_GAP : bytes.length,
+    );
+    this.reach = most(this.#registered, ({ starts, wraps }) => anchors.reach(starts, wraps));
+    const windows = this.#registered.reduce((sum, { starts }) => sum + starts.length, 0);
+    this.#grams = new GramTable(windows * this.stride);
+    this.#places = new Places(windows * this.stride);
+    for (const [index, needle] of this.#registered.entries()) this.#register(index, needle);
   }
 
-  /** The needles that have this 4-gram in their window; undefined for most. */
-  entries(gram: number): readonly GramEntry[] | undefined {
-    return this.#grams.get(gram);
+  /** The scanner of this table, for one piece of text at a time. */
+  scanner(): Scanner {
+    return (this.#scanner ??= makeScanner(this.#grams, this));
+  }
+
+  /** As {@link Scanner.next}, in bytes that are somewhere else: slower, but they need not move. */
+  next(text: Buffer, from: number, end: number): number {
+    return nextGram(this.#grams, text, { from, end, stride: this.stride });
+  }
+
+  /**
+   * Visits the places in a text where a needle may begin, as a probe sees them.
+   *
+   * @param at - a multiple of the stride away from the first probe of the stream
+   */
+  visit(text: Buffer, at: number, onStart: (start: Start) => void): void {
+    const places = this.#places;
+    let place = this.#grams.get(gramAt(text, at));
+    for (; place > 0; place = places.next(place)) {
+      if (!places.mayBe(place, text, at)) continue;
+      const { needle: index, offset, wraps } = places.get(place);
+      const registered = this.#registered[index];
+      if (registered === undefined || offset > at) continue;
+      const { needle } = registered;
+      if (!wraps) onStart({ needle, wraps, start: at - offset });
+      else {
+        const starts = this.#wrapped(registered, { text, at, offset });
+        for (const start of starts) onStart({ needle, wraps, start });
+      }
+    }
   }
 
   /** Forgets the grams; the table finds nothing any more. The needles stay with their owner. */
   wipe(): void {
-    this.filter.fill(0);
-    this.#grams.clear();
+    this.#grams.wipe();
+    this.#places.wipe();
+    this.#scanner?.wipe();
   }
 
-  #register(): number {
-    let reach = 0;
-    for (const needle of this.needles) {
-      const start = rarestWindow(needle.bytes, this.stride + SHORTEST_NEEDLE - 1);
-      for (let i = 0; i < this.stride; i++) this.#add({ needle, offset: start + i });
-      reach = Math.max(reach, start + this.stride);
+  #wrapped(
+    { needle, starts }: Registered,
+    o: { readonly text: Buffer; readonly at: number; readonly offset: number },
+  ): number[] {
+    const { stride } = this;
+    return startsBefore({
+      ...o,
+      needle: needle.bytes,
+      isAnchor: (offset, at) =>
+        (o.at - at) % stride === 0 &&
+        starts.some((start) => offset >= start && offset < start + stride),
+    });
+  }
+
+  #register(index: number, { needle: { bytes }, starts, wraps }: Registered): void {
+    let next = 0;
+    for (const start of starts) {
+      // two windows may overlap
+      for (next = Math.max(next, start); next < start + this.stride; next++) {
+        const place = this.#places.add({ needle: index, offset: next, wraps }, bytes);
+        this.#places.link(place, this.#grams.put(gramAt(bytes, next), place));
+      }
     }
-    return reach;
-  }
-
-  #add(entry: GramEntry): void {
-    const gram = gramAt(entry.needle.bytes, entry.offset);
-    const entries = this.#grams.get(gram);
-    if (entries === undefined) this.#grams.set(gram, [entry]);
-    else entries.push(entry);
   }
 }
 
-/** Four bytes as one number, the first one lowest, as `DataView.getInt32(at, true)` reads them. */
-function gramAt(bytes: Uint8Array, at: number): number {
-  return (
-    (bytes[at] ?? 0) |
-    ((bytes[at + 1] ?? 0) << 8) |
-    ((bytes[at + 2] ?? 0) << 16) |
-    ((bytes[at + 3] ?? 0) << 24)
-  );
+/** Where an occurrence may begin: in the text, and of what. */
+export interface Start {
+  readonly needle: Needle;
+  /** True when it may have line breaks in it. */
+  readonly wraps: boolean;
+  readonly start: number;
 }
 
-/** Start of the window whose bytes are rarest in system files: fewer candidates to compare. */
-function rarestWindow(bytes: Buffer, length: number): number {
-  const last = Math.min(bytes.length - length, WINDOW_REACH);
-  let sum = 0;
-  for (let i = 0; i < length; i++) sum += COMMONNESS[bytes[i] ?? 0] ?? 0;
-  let best = { start: 0, sum };
-  for (let start = 1; start <= last; start++) {
-    sum += COMMONNESS[bytes[start + length - 1] ?? 0] ?? 0;
-    sum -= COMMONNESS[bytes[start - 1] ?? 0] ?? 0;
-    if (sum < best.sum) best = { start, sum };
-  }
-  return best.start;
+interface Registered {
+  readonly needle: Needle;
+  readonly wraps: boolean;
+  /** Starts of its windows. */
+  readonly starts: readonly number[];
 }
 
-/** Rough frequency of byte values in programs and text; only the order matters. */
-const COMMONNESS = Uint8Array.from({ length: 256 }, (_, byte) => {
-  if (byte === 0) return 64;
-  if (byte === 0x20) return 24;
-  if ("etaoinsr".includes(String.fromCharCode(byte))) return 16;
-  if (byte >= 0x61 && byte <= 0x7a) return 8;
-  if (byte === 0x0a || byte === 0x2d || byte === 0xff) return 8;
-  return byte >= 0x80 ? 3 : 4;
-});
+function most<T>(items: readonly T[], of: (item: T) => number): number {
+  return items.reduce((sum, item) => Math.max(sum, of(item)), 0);
+}
