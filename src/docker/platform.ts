@@ -40,7 +40,13 @@ export function parsePlatform(
 
 /** True when an image is for a platform; a variant that the image does not tell is not compared. */
 export function isFor(image: ImageInspect, wanted: Platform): boolean {
-  const own = platformOf(image.Os, image.Architecture, image.Variant ?? "");
+  const { Os: os, Architecture: architecture, Variant: variant = "" } = image;
+  return isSamePlatform(wanted, { os, architecture, variant });
+}
+
+/** The same for what an index or a config says; a variant that either leaves out is not compared. */
+export function isSamePlatform(wanted: Platform, said: Platform): boolean {
+  const own = platformOf(said.os, said.architecture, said.variant);
   const isVariant = wanted.variant === own.variant || wanted.variant === "" || own.variant === "";
   return own.os === wanted.os && own.architecture === wanted.architecture && isVariant;
 }

@@ -30,7 +30,7 @@ export function placeOf({ where, part, path, layer, deleted }: Finding): string 
   const inside = part === undefined || part === "content" ? name : `${PARTS[part]} ${name}`;
   const from = layer === undefined ? "" : ` in layer ${layer.index + 1} (${layer.digest})`;
   const gone = deleted === true ? ", deleted by a later layer" : "";
-  if (where === "layer") return `${inside}${from}${gone}`;
+  if (where === "layer" || where === "files") return `${inside}${from}${gone}`;
   // an entry of the history names itself: history[3]
   return where === "history" ? `${name}${from}` : `${where} ${name}${from}`;
 }
@@ -59,21 +59,27 @@ function leak({ image, findings, unseen }: VerifyReport): LeakFoundError {
 
 /** What to do about a finding, without its image: a leaked value must be changed anyway. */
 export function mendOf({ where }: Finding): string {
-  switch (where) {
-    case "layer":
-      return "mount the secret with RUN --mount=type=secret,id=… and write it to no file: deleting it in a later layer does not help";
-    case "env":
-    case "label":
-    case "config":
-      return "take it out of ENV, LABEL or CMD and give it when the container starts: sealmount run";
-    case "history":
-      return "use RUN --mount=type=secret,id=… in place of ARG or a value in the Dockerfile";
-    case "manifest":
-    case "attestation":
-    case "other":
-      return "give the build no such value as argument, annotation or tag";
-  }
+  return MENDS[where];
 }
+
+const SETTING =
+  "take it out of ENV, LABEL or CMD and give it when the container starts: sealmount run";
+const ARGUMENT = "give the build no such value as argument, annotation or tag";
+
+const MENDS: Readonly<Record<Finding["where"], string>> = {
+  layer:
+    "mount the secret with RUN --mount=type=secret,id=… and write it to no file: deleting it in a later layer does not help",
+  files:
+    "write it to no file: RUN --mount=type=secret,id=… in a build, sealmount run --file for a container",
+  env: SETTING,
+  label: SETTING,
+  config: SETTING,
+  history: "use RUN --mount=type=secret,id=… in place of ARG or a value in the Dockerfile",
+  container: "give the container this value by sealmount run --env-hidden, or as a file",
+  manifest: ARGUMENT,
+  attestation: ARGUMENT,
+  other: ARGUMENT,
+};
 
 function incomplete({ image, unseen }: VerifyReport): DockerError {
   const [first] = unseen;

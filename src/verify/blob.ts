@@ -8,6 +8,8 @@ import { compressionOf, Decompressor } from "./decompress.ts";
 export interface Blob extends Content {
   /** Name in the archive, such as `blobs/sha256/…` or `…/layer.tar`. */
   readonly name: string;
+  /** Bytes as they came, before decompression. */
+  readonly stored?: number;
   /** Why the bytes were not all searched; the blob proves nothing then. */
   readonly trouble: string | undefined;
 }
@@ -29,6 +31,7 @@ export class BlobScan {
   #head: Buffer | undefined = Buffer.alloc(0);
   #decompressor: Decompressor | undefined;
   #trouble: string | undefined;
+  #stored = 0;
 
   constructor(name: string, context: ScanContext) {
     this.#name = name;
@@ -39,19 +42,24 @@ export class BlobScan {
   /** Takes the next bytes; resolves when they are searched, so a caller that waits is slowed down. */
   async write(chunk: Buffer): Promise<void> {
     this.#hash?.hash.update(chunk);
+    this.#stored += chunk.length;
     if (this.#head === undefined) return this.#decode(chunk);
     this.#head = Buffer.concat([this.#head, chunk]);
     if (this.#head.length < MAGIC_LENGTH) return undefined;
     return this.#begin();
   }
 
-  /** @param isComplete - false when the archive ended before the blob did */
-  async end(isComplete: boolean): Promise<Blob> {
+  /**
+   * @param isComplete - false when the archive ended before the blob did
+   * @param reason - why it did, where that is known
+   */
+  async end(isComplete: boolean, reason = "the archive is cut off"): Promise<Blob> {
     if (this.#head !== undefined) await this.#begin();
     await this.#attempt(async () => this.#decompressor?.end());
     const content = this.#content.end();
-    const trouble = isComplete ? (this.#trouble ?? this.#mismatch()) : "the archive is cut off";
-    return { ...content, name: this.#name, trouble: trouble ?? content.trouble };
+    const trouble = isComplete ? (this.#trouble ?? this.#mismatch()) : reason;
+    const name = this.#name;
+    return { ...content, name, stored: this.#stored, trouble: trouble ?? content.trouble };
   }
 
   async #begin(): Promise<void> {

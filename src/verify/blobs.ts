@@ -1,3 +1,4 @@
+import { SealmountError } from "../errors.ts";
 import { BlobScan } from "./blob.ts";
 import type { Blob } from "./blob.ts";
 import type { ScanContext } from "./content.ts";
@@ -47,9 +48,12 @@ export class Blobs {
     return new BlobScan(name, this.#context);
   }
 
-  /** @param isComplete - false when the source ended before the file did */
-  async end(scan: BlobScan, isComplete: boolean): Promise<Blob> {
-    const blob = await scan.end(isComplete);
+  /**
+   * @param isComplete - false when the source ended before the file did
+   * @param reason - why it did, where that is known
+   */
+  async end(scan: BlobScan, isComplete: boolean, reason?: string): Promise<Blob> {
+    const blob = await scan.end(isComplete, reason);
     this.#all.push(blob);
     this.#byName.set(blob.name, blob);
     return blob;
@@ -59,16 +63,18 @@ export class Blobs {
   async read(name: string, chunks: AsyncIterable<Buffer>): Promise<Blob> {
     const scan = this.begin(name);
     let isComplete = true;
+    let reason: string | undefined;
     try {
       for await (const chunk of chunks) {
         await scan.write(chunk);
         this.count(chunk.length);
       }
-    } catch {
+    } catch (error) {
       // a foreign error may quote anything; that the file broke off is what counts
       isComplete = false;
+      if (error instanceof SealmountError) reason = error.message;
     }
-    return this.end(scan, isComplete);
+    return this.end(scan, isComplete, reason);
   }
 
   /** Counts bytes of the source as read. */

@@ -32,9 +32,17 @@ export function buildReport(blobs: Blobs, o: ReportOptions): VerifyReport {
   using mask = new Mask(o.secrets);
   const unproved = unprovedOf(o.secrets);
   const shown = (foreign: string): string => visible(mask.text(hidePairs(unproved, foreign)));
-  const resolved = resolveImages(blobs, o.opened.roots);
+  const resolved = resolveImages(blobs, o.opened);
   const layers = resolved.images.flatMap((image) => placedLayers(image, shown));
-  const findings = findingsOf({ blobs, resolved, layers, table: o.table, unproved, shown });
+  const findings = findingsOf({
+    blobs,
+    resolved,
+    layers,
+    parts: o.opened.parts ?? [],
+    table: o.table,
+    unproved,
+    shown,
+  });
   const count = (layer: PlacedLayer): number =>
     findings.filter((finding) => finding.layer === layer.ref).length;
   return {
@@ -54,6 +62,7 @@ export function buildReport(blobs: Blobs, o: ReportOptions): VerifyReport {
     })),
     absent: resolved.absent.map(shown),
     limits: [...(o.opened.limits ?? []), ...LIMITS],
+    ...(o.opened.partial === undefined ? {} : { partial: o.opened.partial }),
   };
 }
 

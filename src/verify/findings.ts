@@ -7,6 +7,7 @@ import type { ImageParts, Resolved } from "./manifests.ts";
 import { metadataHits } from "./metadata.ts";
 import type { MetadataHit, MetadataSearch } from "./metadata.ts";
 import type { Finding, LayerRef } from "./model.ts";
+import type { SourcePart } from "./sources/source.ts";
 
 /** A layer of one image, with what a report says about it. */
 export interface PlacedLayer {
@@ -20,6 +21,7 @@ export interface FindingContext extends MetadataSearch {
   readonly blobs: Blobs;
   readonly resolved: Resolved;
   readonly layers: readonly PlacedLayer[];
+  readonly parts: readonly SourcePart[];
   /** Masks and escapes a foreign text: paths and instructions may hold the secret itself. */
   readonly shown: (text: string) => string;
 }
@@ -45,6 +47,11 @@ export function findingsOf(context: FindingContext): Finding[] {
     if (blob === undefined || blob.kind !== "tar" || inLayers.has(blob)) continue;
     inLayers.add(blob);
     findings.push(...layerFindings(layer, blob, context));
+  }
+  for (const part of context.parts) {
+    if (part.kind !== "files") continue;
+    inLayers.add(part.blob);
+    findings.push(...fileFindings(part, context));
   }
   findings.push(...metadataFindings(context));
   for (const blob of context.blobs.all) {
@@ -130,6 +137,16 @@ function historyLayer(
   const stack = layers.filter(({ image }) => image.config === document);
   const made = historyOf(document.json, stack.length)[entry]?.layer;
   return made === undefined ? undefined : stack[made]?.ref;
+}
+
+/** Files that stand in no layer: merged ones, or a container's own. */
+function fileFindings({ blob, prefix = "" }: SourcePart, { shown }: FindingContext): Finding[] {
+  return blob.log.places.map((place) => ({
+    ...countsOf(place),
+    where: "files",
+    part: place.part,
+    path: shown(place.path === "" ? "" : `${prefix}${place.path}`),
+  }));
 }
 
 /** Layers that no manifest names: part of the archive all the same. */

@@ -1,10 +1,13 @@
+import type { Platform } from "../docker/platform.ts";
 import type { Blob } from "./blob.ts";
 import type { Blobs } from "./blobs.ts";
-import { field, fields, items, text } from "./json.ts";
+import { choose, isAttestation, isFor, platformOf, platformText } from "./descriptors.ts";
+import { field, items, text } from "./json.ts";
 import type { Unseen } from "./model.ts";
+import type { OpenSource } from "./sources/source.ts";
 
 /** What a JSON blob is, by the way it was reached. */
-export type Role = "manifest" | "config" | "attestation" | "other";
+export type Role = "manifest" | "config" | "attestation" | "container" | "other";
 
 /** A layer as a manifest names it. */
 export interface ImageLayer {
@@ -41,19 +44,30 @@ const DEPTH_LIMIT = 8;
  * Follows index and manifest documents to every config and layer. Whatever is named and was not
  * read, or is not what it should be, is `unseen`: "nothing found" must never mean "not looked".
  *
- * @param roots - digests to begin at, in place of `index.json` and `manifest.json`
+ * @param from - where to begin: without roots at `index.json` and `manifest.json`
  */
-export function resolveImages(blobs: Blobs, roots?: readonly string[]): Resolved {
-  const resolver = new Resolver(blobs);
+export function resolveImages(
+  blobs: Blobs,
+  from: Pick<OpenSource, "roots" | "platform" | "parts"> = {},
+): Resolved {
+  const { roots, parts = [], platform } = from;
+  const resolver = new Resolver(blobs, platform);
   if (blobs.trouble !== undefined) resolver.report("archive", blobs.trouble);
-  if (roots === undefined) {
+  resolver.takeParts(parts);
+  if (roots !== undefined) for (const digest of roots) resolver.followRoot(digest);
+  else if (parts.length === 0) {
     resolver.followLayout();
     resolver.followLegacy();
-  } else for (const digest of roots) resolver.followRoot(digest);
-  if (resolver.images.length === 0 && resolver.unseen.length === 0) {
-    resolver.report("manifest", "no image manifest: not a docker save or OCI archive");
   }
+  resolver.reportStrays();
+  const isEmpty = resolver.images.length + parts.length === 0;
+  if (isEmpty && resolver.unseen.length === 0) resolver.report("manifest", nothingIn(from));
   return resolver;
+}
+
+function nothingIn({ platform }: Pick<OpenSource, "platform">): string {
+  if (platform !== undefined) return `no image for ${platformText(platform)}`;
+  return "no image manifest: not a docker save or OCI archive";
 }
 
 class Resolver implements Resolved {
@@ -63,13 +77,33 @@ class Resolver implements Resolved {
   readonly absent: string[] = [];
   readonly digests = new Set<string>();
   readonly #blobs: Blobs;
+  readonly #platform: Platform | undefined;
+  readonly #reached = new Set<Blob>();
 
-  constructor(blobs: Blobs) {
+  constructor(blobs: Blobs, platform: Platform | undefined) {
     this.#blobs = blobs;
+    this.#platform = platform;
   }
 
   report(what: string, reason: string): void {
     if (!this.unseen.some((other) => other.what === what)) this.unseen.push({ what, reason });
+  }
+
+  /** What was read beside images. */
+  takeParts(parts: NonNullable<OpenSource["parts"]>): void {
+    for (const { kind, blob } of parts) {
+      this.#need(blob.name, blob);
+      if (kind === "settings") this.roles.set(blob, "container");
+      else if (blob.kind !== "tar") this.report(blob.name, "files that are no tar");
+    }
+  }
+
+  /** What nobody names and can't be read is there all the same, and may hold anything. */
+  reportStrays(): void {
+    for (const blob of this.#blobs.all) {
+      if (blob.trouble === undefined || this.#reached.has(blob)) continue;
+      this.report(blob.name, blob.trouble);
+    }
   }
 
   /** The OCI image layout: `index.json` and blobs by digest. */
@@ -78,7 +112,7 @@ class Resolver implements Resolved {
     if (index === undefined) return;
     this.roles.set(index, "manifest");
     this.#need("index.json", index);
-    for (const descriptor of items(field(index.json, "manifests"))) this.#follow(descriptor, 1);
+    this.#followIndex(index.json, 1);
   }
 
   /** `manifest.json` of `docker save`: the only root of the legacy layout, a second one of OCI. */
@@ -107,6 +141,12 @@ class Resolver implements Resolved {
     this.#follow({ digest }, 1);
   }
 
+  #followIndex(index: unknown, depth: number): void {
+    const { wanted, others } = choose(index, this.#platform);
+    for (const child of others) this.#leaveOut(platformOf(child) ?? "a manifest");
+    for (const child of wanted) this.#follow(child, depth);
+  }
+
   #follow(descriptor: unknown, depth: number): void {
     const digest = text(field(descriptor, "digest")) ?? "";
     if (this.digests.has(digest)) return;
@@ -119,10 +159,10 @@ class Resolver implements Resolved {
       return;
     }
     this.roles.set(blob, "manifest");
-    this.#need(digest, blob);
+    this.#need(digest, blob, field(descriptor, "size"));
     if (depth > DEPTH_LIMIT) this.report(digest, "indexes nested too deep");
     else if (Array.isArray(field(blob.json, "manifests"))) {
-      for (const child of items(field(blob.json, "manifests"))) this.#follow(child, depth + 1);
+      this.#followIndex(blob.json, depth + 1);
     } else this.#followManifest(digest, { document: blob.json, descriptor });
   }
 
@@ -134,31 +174,39 @@ class Resolver implements Resolved {
     const configName = text(field(field(o.document, "config"), "digest")) ?? "";
     const layers = items(field(o.document, "layers")).map((layer) => {
       const name = text(field(layer, "digest")) ?? "";
-      return { name, blob: this.#blobs.find(blobName(name)) };
+      const isElsewhere = items(field(layer, "urls")).length > 0;
+      const size = field(layer, "size");
+      return { name, blob: this.#blobs.find(blobName(name)), isElsewhere, size };
     });
     const config = this.#blobs.find(blobName(configName));
+    this.#need(configName, config, field(field(o.document, "config"), "size"));
     if (isAttestation(o.descriptor))
       this.#addAttestation([{ name: configName, blob: config }, ...layers]);
     else this.#addImage({ configName, config, layers });
   }
 
   #addAttestation(parts: readonly NamedBlob[]): void {
-    for (const { name, blob } of parts) {
-      this.#need(name, blob);
+    for (const { name, blob, size } of parts) {
+      this.#need(name, blob, size);
       if (blob === undefined) continue;
       this.roles.set(blob, "attestation");
       if (blob.kind !== "json") this.report(name, "an attestation that is no JSON");
     }
   }
 
+  /** A platform that is there, and not to be searched. */
+  #leaveOut(platform: string): void {
+    const named = `${platform} (not asked for)`;
+    if (!this.absent.includes(named)) this.absent.push(named);
+  }
+
   #addImage(o: { configName: string; config: Blob | undefined; layers: NamedBlob[] }): void {
     this.#need(o.configName, o.config);
-    for (const { name, blob } of o.layers) {
-      this.#need(name, blob);
-      if (blob !== undefined && blob.kind !== "tar") {
-        this.report(name, "a layer that is no tar: encrypted, or an unknown compression");
-      }
+    if (!isFor(o.config?.json, this.#platform)) {
+      this.#leaveOut(platformOf({ platform: o.config?.json }) ?? o.configName);
+      return;
     }
+    for (const layer of o.layers) this.#needLayer(layer);
     if (o.config === undefined) return;
     this.roles.set(o.config, "config");
     if (o.config.kind !== "json") this.report(o.configName, "a config that is no JSON");
@@ -176,17 +224,39 @@ class Resolver implements Resolved {
     });
   }
 
-  /** A part of the image that must have been read to its end. */
-  #need(name: string, blob: Blob | undefined): void {
+  #needLayer({ name, blob, isElsewhere, size }: NamedBlob): void {
+    if (blob === undefined && isElsewhere === true) {
+      this.report(name, "a foreign layer: it is kept elsewhere and was not read");
+      return;
+    }
+    this.#need(name, blob, size);
+    if (blob !== undefined && blob.kind !== "tar") {
+      this.report(name, "a layer that is no tar: encrypted, or an unknown compression");
+    }
+  }
+
+  /**
+   * A part of the image that must have been read to its end.
+   *
+   * @param size - of what a descriptor says: whoever stops there sees another content
+   */
+  #need(name: string, blob: Blob | undefined, size?: unknown): void {
     const what = name === "" ? "a part without a digest" : name;
+    if (blob !== undefined) this.#reached.add(blob);
     if (blob === undefined) this.report(what, "missing from the archive");
     else if (blob.trouble !== undefined) this.report(what, blob.trouble);
+    else if (size !== undefined && blob.stored !== undefined && size !== blob.stored) {
+      this.report(what, "it has another size than the manifest says");
+    }
   }
 }
 
 interface NamedBlob {
   readonly name: string;
   readonly blob: Blob | undefined;
+  /** The manifest says where else the layer is to be had: its base may not be passed on. */
+  readonly isElsewhere?: boolean;
+  readonly size?: unknown;
 }
 
 /** `sha256:ab…` is `blobs/sha256/ab…` in a layout. */
@@ -203,16 +273,4 @@ function digestOf(name: string): string {
 function layerDigest(name: string): string | undefined {
   if (/^sha\d+:/u.test(name)) return name;
   return name.startsWith("blobs/") ? digestOf(name) : undefined;
-}
-
-function platformOf(descriptor: unknown): string | undefined {
-  const { os, architecture, variant } = fields(field(descriptor, "platform"));
-  const parts = [os, architecture, variant].filter((part) => typeof part === "string");
-  return parts.length < 2 ? undefined : parts.join("/");
-}
-
-/** BuildKit marks the manifests that hold provenance and SBOM documents. */
-function isAttestation(descriptor: unknown): boolean {
-  const kind = field(field(descriptor, "annotations"), "vnd.docker.reference.type");
-  return kind === "attestation-manifest";
 }

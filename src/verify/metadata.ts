@@ -72,16 +72,18 @@ function hit(
 function unprovedOffsets(unproved: UnprovedSecret, json: JsonText, where: Where): number[] {
   if (json.isName) return [];
   if (where === "history") return pairsIn(unproved, Buffer.from(json.text));
-  if (where === "env") {
+  const place = where === "container" ? partOfContainer(json) : where;
+  if (place === "env") {
     const { name, value } = variable(json.text);
     return isPair(unproved, name, value) ? [name.length + 1] : [];
   }
-  const isNamed = where === "label" || where === "manifest";
+  const isNamed = place === "label" || place === "manifest";
   return isNamed && isPair(unproved, json.path.at(-1) ?? "", json.text) ? [0] : [];
 }
 
 /** Where a string of a document stands, in the words of an image. */
 function placeOf(json: JsonText, role: Role): Place {
+  if (role === "container") return containerPlace(json);
   if (role === "manifest" || role === "attestation") {
     return { where: role, path: dotted(json.path) };
   }
@@ -99,6 +101,20 @@ function configPlace({ path, text }: JsonText): Place {
   if (second === "Env") return { where: "env", path: variable(text).name };
   if (second === "Labels") return { where: "label", path: third };
   return { where: "config", path: dotted(["config", ...path.slice(1)]) };
+}
+
+/** What `docker inspect` shows: a variable under its name, as its position says nothing. */
+function containerPlace({ path, text }: JsonText): Place {
+  const [first, second, third] = path;
+  const isVariable = first === "Config" && second === "Env" && third !== undefined;
+  const shown = isVariable ? `Config.Env.${variable(text).name}` : dotted(path);
+  return { where: "container", path: shown };
+}
+
+/** What of an image a container's setting would be, for those that have names. */
+function partOfContainer({ path: [first, second] }: JsonText): Where {
+  if (first !== "Config") return "container";
+  return second === "Env" ? "env" : second === "Labels" ? "label" : "container";
 }
 
 function fallbackOf(role: Role): Where {

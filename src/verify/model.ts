@@ -1,9 +1,21 @@
 import type { Encoding } from "../needles/needle.ts";
 import type { Provable } from "../needles/provability.ts";
 
-/** Which part of an image a finding is in. `manifest` is an annotation or a tag. */
+/**
+ * Which part of an image a finding is in. `manifest` is an annotation or a tag; `files` is a file of a
+ * source that has no layers, `container` a setting of a container.
+ */
 export type Where =
-  "layer" | "config" | "history" | "label" | "env" | "manifest" | "attestation" | "other";
+  | "layer"
+  | "config"
+  | "history"
+  | "label"
+  | "env"
+  | "manifest"
+  | "attestation"
+  | "files"
+  | "container"
+  | "other";
 
 /**
  * Which part of a layer member: its content, its name, the target of a link, another header field
@@ -92,6 +104,8 @@ export interface VerifyReport {
   readonly absent: readonly string[];
   /** What this search does not cover, in words. */
   readonly limits: readonly string[];
+  /** What of an image this source has, where it has not all: it may be clean, the image not. */
+  readonly partial?: string;
 }
 
 /** The one word for a report. A leak counts most, then what was not read. */

@@ -76,7 +76,7 @@ function verdictText(report: VerifyReport): string {
     case "unproved":
       return `clean of all but ${report.unproved.length} that can't be proved`;
     case "clean":
-      return "clean";
+      return report.partial === undefined ? "clean" : `clean in ${report.partial}, no more`;
   }
 }
 

@@ -41,8 +41,10 @@ export function parseHeader(block: Buffer): TarHeader | null {
 
 /** True for a block of zeros: two of them end an archive. */
 export function isZeroBlock(block: Buffer): boolean {
-  return block.every((byte) => byte === 0);
+  return block.equals(ZEROS);
 }
+
+const ZEROS = Buffer.alloc(BLOCK);
 
 /** A text up to its first NUL. */
 export function string(field: Buffer): string {

@@ -1,90 +1,129 @@
+import { createReadStream } from "node:fs";
+import { stat } from "node:fs/promises";
 import type { Readable } from "node:stream";
-import type { BlobScan } from "../blob.ts";
+import type { Platform } from "../../docker/platform.ts";
+import { DockerError, errnoOf } from "../../errors.ts";
+import { visible } from "../../mask/visible.ts";
 import type { Blobs } from "../blobs.ts";
-import { cleanPath } from "../path-index.ts";
-import { TarWalk } from "../tar-walk.ts";
-import type { TarEntry } from "../tar-walk.ts";
-import type { ImageSource } from "./source.ts";
+import { formOf } from "./archive-form.ts";
+import { readFiles } from "./merged-files.ts";
+import type { ImageSource, OpenSource, SourcePart } from "./source.ts";
+import { TarReader } from "./tar-reader.ts";
+import { BrokenCompressionError, unpacked } from "./unpack.ts";
+
+/** Bytes of a file that are read at once. */
+const CHUNK = 1024 * 1024;
+
+/** How to read an archive. */
+export interface ArchiveOptions {
+  /** Searches the images for this platform only. */
+  readonly platform?: Platform | undefined;
+}
 
 /**
- * The archive that `docker save` writes, legacy or OCI layout, as it streams by; not compressed as a
- * whole. Read to its end, or destroyed.
+ * An archive as it streams by: of `docker save`, legacy or OCI layout, or an OCI archive of a
+ * builder. What `docker export` writes is read too, and the report says that it is a part only. May
+ * be compressed as a whole, by gzip or zstd. Read to its end, or destroyed.
  *
  * @param name - what the report calls it
  */
-export function archiveStream(stream: Readable, name: string): ImageSource {
+export function archiveStream(stream: Readable, name: string, o: ArchiveOptions = {}): ImageSource {
   return {
     name,
     // oxlint-disable-next-line typescript/require-await -- others wait for an engine
     async open() {
-      return {
-        isForeign: true,
-        read: async (blobs) => readTar(stream, blobs),
-        close: () => void stream.destroy(),
-      };
+      return new OpenArchive(stream, o);
     },
   };
 }
 
 /**
- * Gives every file of an archive to `blobs`. Files come in any order, blobs before the manifest that
- * names them.
+ * The same from a file.
+ *
+ * @returns a source whose `open` throws IMAGE_MISSING and IMAGE_UNREADABLE
  */
-export async function readTar(stream: Readable, blobs: Blobs): Promise<void> {
+export function archiveFile(path: string, name = path, o: ArchiveOptions = {}): ImageSource {
+  return {
+    name,
+    async open() {
+      const found = await stat(path).catch((error: unknown) => {
+        throw unusable(name, errnoOf(error));
+      });
+      if (found.isDirectory()) throw unusable(name, "EISDIR");
+      return new OpenArchive(createReadStream(path, { highWaterMark: CHUNK }), o);
+    },
+  };
+}
+
+/**
+ * Gives every file of an image's archive to `blobs`. Files come in any order, blobs before the
+ * manifest that names them.
+ */
+export async function readTar(chunks: AsyncIterable<Buffer>, blobs: Blobs): Promise<void> {
   const reader = new TarReader(blobs);
   try {
-    for await (const chunk of stream) await reader.write(chunk as Buffer);
-  } catch {
-    // a foreign error may quote anything; that the stream broke off is what counts
-    blobs.fail("the stream broke off");
+    for await (const chunk of chunks) {
+      await reader.write(chunk);
+      if (reader.isFull) break;
+    }
+  } catch (error) {
+    blobs.fail(reasonOf(error));
   }
   await reader.end();
 }
 
-class TarReader {
-  readonly #blobs: Blobs;
-  readonly #walk = new TarWalk();
-  #open: BlobScan | undefined;
+class OpenArchive implements OpenSource {
+  readonly isForeign = true;
+  readonly platform: Platform | undefined;
+  parts: readonly SourcePart[] | undefined;
+  partial: string | undefined;
+  limits: readonly string[] | undefined;
+  readonly #stream: Readable;
 
-  constructor(blobs: Blobs) {
-    this.#blobs = blobs;
+  constructor(stream: Readable, { platform }: ArchiveOptions) {
+    this.#stream = stream;
+    this.platform = platform;
+    // it may fail before it is read
+    stream.on("error", () => undefined);
   }
 
-  async write(chunk: Buffer): Promise<void> {
-    for (const event of this.#walk.write(chunk)) {
-      if (event.kind === "entry") this.#begin(event.entry);
-      else if (event.kind === "data") await this.#open?.write(event.bytes);
-      else await this.#close(true);
+  async read(blobs: Blobs): Promise<void> {
+    try {
+      const { form, chunks } = await formOf(unpacked(this.#stream));
+      if (form === "image") await readTar(chunks, blobs);
+      else this.#take(await readFiles(chunks, blobs));
+    } catch (error) {
+      blobs.fail(reasonOf(error));
     }
-    this.#blobs.count(chunk.length);
   }
 
-  async end(): Promise<void> {
-    await this.#close(false);
-    const trouble = this.#walk.finish();
-    if (trouble !== undefined) this.#blobs.fail(trouble);
+  close(): void {
+    this.#stream.destroy();
   }
 
-  #begin(entry: TarEntry): void {
-    const name = cleanPath(entry.path);
-    if (entry.type === "1") this.#blobs.link(name, cleanPath(entry.link));
-    else if (entry.type === "2") this.#blobs.link(name, resolveLink(name, entry.link));
-    else if (entry.type === "0" || entry.type === "7") this.#open = this.#blobs.begin(name);
-  }
-
-  async #close(isComplete: boolean): Promise<void> {
-    const scan = this.#open;
-    this.#open = undefined;
-    if (scan !== undefined) await this.#blobs.end(scan, isComplete);
+  #take(part: SourcePart): void {
+    this.parts = [part];
+    this.partial = "its merged files";
+    this.limits = [
+      "these are merged files: what a layer deleted, config, labels, env and history are not in them",
+    ];
   }
 }
 
-/** `../ab/layer.tar` seen from `cd/layer.tar` is `ab/layer.tar`. */
-function resolveLink(name: string, target: string): string {
-  const parts = target.startsWith("/") ? [] : name.split("/").slice(0, -1);
-  for (const part of target.split("/")) {
-    if (part === "..") parts.pop();
-    else if (part !== "" && part !== ".") parts.push(part);
+/** A foreign error may quote anything; that the stream broke off is what counts. */
+function reasonOf(error: unknown): string {
+  const isBroken = error instanceof BrokenCompressionError;
+  return isBroken ? "the compressed data is broken" : "the stream broke off";
+}
+
+function unusable(name: string, errno: string): DockerError {
+  if (errno === "ENOENT" || errno === "ENOTDIR") {
+    return new DockerError("IMAGE_MISSING", `there is no file ${visible(name)}`, {
+      hint: "check the path, or write docker-daemon:NAME for an image of the engine",
+    });
   }
-  return parts.join("/");
+  const what = errno === "EISDIR" ? "is a folder" : `can't be read (${errno})`;
+  return new DockerError("IMAGE_UNREADABLE", `${visible(name)} ${what}`, {
+    hint: "name an archive: of docker save, docker export, or buildx --output type=oci",
+  });
 }

@@ -1,48 +1,67 @@
+import type { Platform } from "../../docker/platform.ts";
 import type { Blobs } from "../blobs.ts";
+import { choose } from "../descriptors.ts";
 import { field, items, text } from "../json.ts";
 import { blobName } from "../manifests.ts";
 
 /**
  * The bytes of a blob by its digest; null when whoever has the image does not have that blob: an index
- * names all platforms. Rejects, or breaks off, when the blob is there and can't be read.
+ * names all platforms. Rejects, or breaks off, when the blob is there and can't be read; the words of
+ * a SealmountError say why.
+ *
+ * @param kind - a document that names others, or what it names
  */
-export type OpenBlob = (digest: string) => Promise<AsyncIterable<Buffer> | null>;
+export type OpenBlob = (
+  digest: string,
+  kind: "manifest" | "blob",
+) => Promise<AsyncIterable<Buffer> | null>;
 
 /** Blobs of one image that are read: far more than any has, so that a loop of lies ends. */
-const BLOB_LIMIT = 10_000;
+export const BLOB_LIMIT = 10_000;
 
-/** Reads everything that can be reached from some documents, each blob once. */
+/**
+ * Reads everything that can be reached from some documents, each blob once.
+ *
+ * @param platform - leaves out the manifests for others
+ * @returns the digests that were reached, also of blobs that are not there
+ */
 export async function readGraph(
   blobs: Blobs,
   roots: readonly string[],
   open: OpenBlob,
-): Promise<void> {
-  const seen = new Set<string>(roots);
-  // a set visits what is added meanwhile
-  for (const digest of seen) {
-    if (seen.size > BLOB_LIMIT) {
+  platform?: Platform,
+): Promise<ReadonlySet<string>> {
+  const kinds: Kinds = new Map(roots.map((digest) => [digest, "manifest"]));
+  // a map visits what is added meanwhile
+  for (const [digest, kind] of kinds) {
+    if (kinds.size > BLOB_LIMIT) {
       blobs.fail(`it names more than ${BLOB_LIMIT} blobs`);
-      return;
+      break;
     }
-    const chunks = await open(digest).catch(() => brokenOff());
+    const chunks = await open(digest, kind).catch((error: unknown) => brokenOff(error));
     if (chunks === null) continue;
     const { json } = await blobs.read(blobName(digest), chunks);
-    for (const child of childrenOf(json)) seen.add(child);
+    if (kind === "blob") continue;
+    for (const child of choose(json, platform).wanted) add(kinds, child, "manifest");
+    for (const child of partsOf(json)) add(kinds, child, "blob");
   }
+  return new Set(kinds.keys());
 }
 
-/** What an index or a manifest names; other documents name nothing. */
-function childrenOf(document: unknown): string[] {
-  const manifests = items(field(document, "manifests"));
-  const layers = items(field(document, "layers"));
-  const config = field(document, "config");
-  return [...manifests, config, ...layers].flatMap(
-    (descriptor) => text(field(descriptor, "digest")) ?? [],
-  );
+type Kinds = Map<string, "manifest" | "blob">;
+
+function add(kinds: Kinds, descriptor: unknown, kind: "manifest" | "blob"): void {
+  const digest = text(field(descriptor, "digest"));
+  if (digest !== undefined && !kinds.has(digest)) kinds.set(digest, kind);
 }
 
-async function* brokenOff(): AsyncGenerator<Buffer> {
+/** What a manifest names; an index has none of them. */
+function partsOf(manifest: unknown): readonly unknown[] {
+  return [field(manifest, "config"), ...items(field(manifest, "layers"))];
+}
+
+async function* brokenOff(error: unknown): AsyncGenerator<Buffer> {
   await Promise.resolve();
   yield* [];
-  throw new Error("can't be read");
+  throw error;
 }

@@ -1,52 +1,91 @@
 import { createReadStream } from "node:fs";
-import { readFile, stat } from "node:fs/promises";
+import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
+import type { Platform } from "../../docker/platform.ts";
 import { DockerError } from "../../errors.ts";
 import { visible } from "../../mask/visible.ts";
 import type { Blobs } from "../blobs.ts";
-import { parsed, text, field, items } from "../json.ts";
+import { choose } from "../descriptors.ts";
+import { parsed, text, field } from "../json.ts";
 import { blobName } from "../manifests.ts";
-import { readGraph } from "./graph.ts";
+import { BLOB_LIMIT, readGraph } from "./graph.ts";
 import type { ImageSource } from "./source.ts";
 
 /** Bytes of a blob that are read at once. */
 const CHUNK = 1024 * 1024;
 
+/** Largest `index.json`: registries take no document above it either. */
+const INDEX_LIMIT = 4 * 1024 * 1024;
+
 /** What names a file of a layout: nothing that could lead out of its folder. */
 const DIGEST = /^sha(?:256:[0-9a-f]{64}|512:[0-9a-f]{128})$/u;
 
 /**
- * A folder with an OCI image layout: `index.json`, and blobs by digest.
+ * A folder with an OCI image layout: `index.json`, and blobs by digest. Blobs that nothing names are
+ * read as well: whoever gets the folder gets them.
  *
  * @returns a source whose `open` throws IMAGE_MISSING when the folder is none
  * @see OCI image-spec, image-layout.md
  */
-export function layoutFolder(folder: string): ImageSource {
+export function layoutFolder(
+  folder: string,
+  name = folder,
+  o: { readonly platform?: Platform | undefined } = {},
+): ImageSource {
   return {
-    name: folder,
+    name,
     async open() {
-      const index = await readFile(join(folder, "index.json")).catch(() => null);
-      if (index === null) throw missing(folder);
+      const path = join(folder, "index.json");
+      const size = await stat(path).then(
+        (found) => (found.isFile() ? found.size : Number.NaN),
+        () => Number.NaN,
+      );
+      const index = size <= INDEX_LIMIT ? await readFile(path).catch(() => null) : null;
+      if (index === null) throw missing(name);
       return {
         isForeign: true,
-        read: async (blobs) => readLayout(blobs, folder, index),
+        platform: o.platform,
+        read: async (blobs) => readLayout(blobs, folder, { index, platform: o.platform }),
         close: () => undefined,
       };
     },
   };
 }
 
-async function readLayout(blobs: Blobs, folder: string, index: Buffer): Promise<void> {
+async function readLayout(
+  blobs: Blobs,
+  folder: string,
+  { index, platform }: { readonly index: Buffer; readonly platform: Platform | undefined },
+): Promise<void> {
   await blobs.read("index.json", chunksOf(index));
-  const roots = items(field(parsed(index), "manifests")).flatMap(
-    (descriptor) => text(field(descriptor, "digest")) ?? [],
-  );
-  await readGraph(blobs, roots, async (digest) => openFile(folder, digest));
+  const { wanted } = choose(parsed(index), platform);
+  const roots = wanted.flatMap((descriptor) => text(field(descriptor, "digest")) ?? []);
+  const open = async (digest: string): Promise<AsyncIterable<Buffer> | null> =>
+    DIGEST.test(digest) ? openFile(join(folder, blobName(digest))) : null;
+  const reached = await readGraph(blobs, roots, open, platform);
+  await readOthers(blobs, folder, new Set([...reached].map(blobName)));
 }
 
-async function openFile(folder: string, digest: string): Promise<AsyncIterable<Buffer> | null> {
-  if (!DIGEST.test(digest)) return null;
-  const path = join(folder, blobName(digest));
+/** `oci-layout`, and blobs that were not reached. */
+async function readOthers(
+  blobs: Blobs,
+  folder: string,
+  reached: ReadonlySet<string>,
+): Promise<void> {
+  const names = ["oci-layout"];
+  for (const algorithm of ["sha256", "sha512"]) {
+    const files = await readdir(join(folder, "blobs", algorithm)).catch(() => []);
+    names.push(...files.map((file) => `blobs/${algorithm}/${file}`));
+  }
+  const left = names.filter((name) => !reached.has(name));
+  if (left.length > BLOB_LIMIT) blobs.fail(`it holds more than ${BLOB_LIMIT} files`);
+  for (const name of left.slice(0, BLOB_LIMIT)) {
+    const chunks = await openFile(join(folder, name));
+    if (chunks !== null) await blobs.read(name, chunks);
+  }
+}
+
+async function openFile(path: string): Promise<AsyncIterable<Buffer> | null> {
   const isThere = await stat(path).then(
     (found) => found.isFile(),
     () => false,
@@ -61,6 +100,6 @@ async function* chunksOf(bytes: Buffer): AsyncGenerator<Buffer> {
 
 function missing(folder: string): DockerError {
   return new DockerError("IMAGE_MISSING", `${visible(folder)} holds no OCI image layout`, {
-    hint: "name the folder that index.json is in",
+    hint: "name the folder that index.json is in; all images in it are searched, whatever their tags",
   });
 }

@@ -41,6 +41,7 @@ export interface ImageOptions {
   readonly history?: readonly Readonly<Record<string, unknown>>[];
   readonly annotations?: Readonly<Record<string, string>>;
   readonly form?: LayerForm;
+  readonly architecture?: string;
   /** Documents that an attestation manifest holds. */
   readonly attestations?: readonly unknown[];
   /** Digests of further manifests that a nested index names and the archive lacks. */
@@ -58,7 +59,7 @@ async function layersOf(o: ImageOptions): Promise<Buffer[]> {
 
 function configOf(o: ImageOptions, layers: readonly Buffer[]): Buffer {
   return json({
-    architecture: "amd64",
+    architecture: o.architecture ?? "amd64",
     os: "linux",
     config: o.config ?? {},
     history: o.history ?? layers.map((_, i) => ({ created_by: `COPY layer ${i + 1}` })),
@@ -113,13 +114,17 @@ export async function ociMembers(o: ImageOptions): Promise<Record<string, Buffer
   );
   const attestations = (o.attestations ?? []).map((document) => ({
     ...store(json({ schemaVersion: 2, config: store(json({})), layers: [store(json(document))] })),
-    annotations: { "vnd.docker.reference.type": "attestation-manifest" },
+    annotations: {
+      "vnd.docker.reference.type": "attestation-manifest",
+      "vnd.docker.reference.digest": manifest.digest,
+    },
+    platform: { os: "unknown", architecture: "unknown" },
   }));
   const index = store(
     json({
       schemaVersion: 2,
       manifests: [
-        { ...manifest, platform: { os: "linux", architecture: "amd64" } },
+        { ...manifest, platform: { os: "linux", architecture: o.architecture ?? "amd64" } },
         ...attestations,
         ...(o.elsewhere ?? []),
       ],

@@ -1,0 +1,27 @@
+import type { Blobs } from "../blobs.ts";
+import { cleanPath } from "../path-index.ts";
+import { TarWalk } from "../tar-walk.ts";
+import { isPartOfImage } from "./archive-form.ts";
+import type { SourcePart } from "./source.ts";
+
+/** What the tar is called where it can't be read. */
+const NAME = "files";
+
+/**
+ * Reads a tar of merged files, as `docker export` and `--output type=tar` write it. Parts of an image
+ * in its root mean that it is the archive of one, put together in an order of its own: then its
+ * layers were not read as such, and `blobs` is told.
+ */
+export async function readFiles(chunks: AsyncIterable<Buffer>, blobs: Blobs): Promise<SourcePart> {
+  const walk = new TarWalk();
+  const watched = async function* (): AsyncGenerator<Buffer> {
+    for await (const chunk of chunks) {
+      for (const event of walk.write(chunk)) {
+        if (event.kind !== "entry" || !isPartOfImage(cleanPath(event.entry.path))) continue;
+        blobs.fail("an image's archive in an order that is not known: save it again");
+      }
+      yield chunk;
+    }
+  };
+  return { kind: "files", blob: await blobs.read(NAME, watched()) };
+}
