@@ -2,6 +2,7 @@ import { SealmountError } from "../errors.ts";
 import { BlobScan } from "./blob.ts";
 import type { Blob } from "./blob.ts";
 import type { ScanContext } from "./content.ts";
+import { blobName } from "./manifests.ts";
 
 /** Links that are followed for one name: `docker save` of 20.10 links equal layers once. */
 const LINK_LIMIT = 8;
@@ -40,6 +41,11 @@ export class Blobs {
     this.#trouble ??= trouble;
   }
 
+  /** True for a blob that need not be read (again). */
+  isKnown(digest: string): boolean {
+    return this.#byName.has(blobName(digest));
+  }
+
   /**
    * Begins a file: `blobs/sha256/…` where its digest is known, else its path in the source. One at
    * a time: end it with {@link end} before the next.
@@ -52,7 +58,7 @@ export class Blobs {
    * @param isComplete - false when the source ended before the file did
    * @param reason - why it did, where that is known
    */
-  async end(scan: BlobScan, isComplete: boolean, reason?: string): Promise<Blob> {
+  async end(scan: Pick<BlobScan, "end">, isComplete: boolean, reason?: string): Promise<Blob> {
     const blob = await scan.end(isComplete, reason);
     this.#all.push(blob);
     this.#byName.set(blob.name, blob);
@@ -75,6 +81,14 @@ export class Blobs {
       if (error instanceof SealmountError) reason = error.message;
     }
     return this.end(scan, isComplete, reason);
+  }
+
+  /** Forgets every file: the same image is read again, from somewhere else. */
+  clear(): void {
+    this.#all.length = 0;
+    this.#byName.clear();
+    this.#links.clear();
+    this.#trouble = undefined;
   }
 
   /** Counts bytes of the source as read. */

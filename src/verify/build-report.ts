@@ -63,6 +63,7 @@ export function buildReport(blobs: Blobs, o: ReportOptions): VerifyReport {
     absent: resolved.absent.map(shown),
     limits: [...(o.opened.limits ?? []), ...LIMITS],
     ...(o.opened.partial === undefined ? {} : { partial: o.opened.partial }),
+    ...(o.opened.route === undefined ? {} : { route: o.opened.route }),
   };
 }
 

@@ -81,6 +81,18 @@ export interface Unseen {
   readonly reason: string;
 }
 
+/**
+ * A way to the bytes of an engine's image: BuildKit's content store, a push to ourselves, the folders
+ * of overlay2, or `docker save`.
+ */
+export type RouteName = "content" | "push" | "folders" | "save";
+
+/** The way that was gone, and why those before it were not. */
+export interface RouteReport {
+  readonly name: RouteName;
+  readonly skipped: readonly { readonly name: RouteName; readonly reason: string }[];
+}
+
 /** What was searched, what was found, and what can't be said. Plain data; safe to print. */
 export interface VerifyReport {
   /** The image as it was asked for. */
@@ -106,6 +118,8 @@ export interface VerifyReport {
   readonly limits: readonly string[];
   /** What of an image this source has, where it has not all: it may be clean, the image not. */
   readonly partial?: string;
+  /** Only for an image of an engine. */
+  readonly route?: RouteReport;
 }
 
 /** The one word for a report. A leak counts most, then what was not read. */

@@ -11,6 +11,10 @@ import { cutOff, errorOfTrailers, RpcError } from "./rpc-error.ts";
 const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
 /** Of one header list. A single header is limited by nghttp2: see {@link LONGEST_HEADER}. */
 const MAX_HEADER_BYTES = 16 * 1024 * 1024;
+/** Bytes that the engine may send before we have read them, where {@link ChannelOptions.isBulk}. */
+const BULK_WINDOW = 8 * 1024 * 1024;
+/** Largest frame of such a channel: what the engine sends is cut into these. */
+const BULK_FRAME = 1024 * 1024;
 
 /**
  * Bytes of the longest header that can be read. nghttp2 gives up on the whole connection over a longer
@@ -25,6 +29,12 @@ export interface CallOptions {
   readonly headers?: Readonly<Record<string, string>> | undefined;
 }
 
+/** How a connection is used. */
+export interface ChannelOptions {
+  /** For hundreds of megabytes: with HTTP/2's own windows of 64 KiB the engine mostly waits. */
+  readonly isBulk?: boolean;
+}
+
 /** One connection to a gRPC server, which may answer many calls at a time. */
 export class Channel {
   readonly #session: ClientHttp2Session;
@@ -33,13 +43,15 @@ export class Channel {
   #isUnreadable = false;
 
   /** @param connection - upgraded to `h2c`; owned by the channel from now on */
-  constructor(connection: Duplex) {
+  constructor(connection: Duplex, { isBulk = false }: ChannelOptions = {}) {
     this.#connection = connection;
+    const bulk = isBulk ? { initialWindowSize: BULK_WINDOW, maxFrameSize: BULK_FRAME } : {};
     this.#session = connect("http://engine", {
       createConnection: () => connection,
-      settings: { maxHeaderListSize: MAX_HEADER_BYTES, enablePush: false },
+      settings: { maxHeaderListSize: MAX_HEADER_BYTES, enablePush: false, ...bulk },
       maxSessionMemory: 64,
     });
+    if (isBulk) this.#session.once("connect", () => this.#session.setLocalWindowSize(BULK_WINDOW));
     // a lost connection is told by the calls that it ends
     this.#session.on("error", this.#note);
     connection.on("error", () => undefined);

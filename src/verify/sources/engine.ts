@@ -1,8 +1,26 @@
 import type { Engine } from "../../docker/engine.ts";
 import { DockerError } from "../../errors.ts";
 import { visible } from "../../mask/visible.ts";
-import { readTar } from "./archive.ts";
+import type { RouteName } from "../model.ts";
+import { contentRoute } from "../routes/content.ts";
+import { EngineSource } from "../routes/engine-source.ts";
+import { foldersRoute } from "../routes/folders.ts";
+import { pushRoute } from "../routes/push.ts";
+import type { Route } from "../routes/route.ts";
+import { saveRoute } from "../routes/save.ts";
 import type { ImageSource } from "./source.ts";
+
+/** How to get at an engine's image. */
+export interface EngineImageOptions {
+  /**
+   * The way to try first; the others follow. `auto` takes the fastest that only reads; `push` lets the
+   * engine push the image to us, for which it gets a second name for a moment.
+   */
+  readonly route?: RouteName | "auto" | undefined;
+}
+
+/** Fastest first. */
+const AUTO: readonly RouteName[] = ["content", "folders", "save"];
 
 /**
  * An image of an engine, by the id that the reference has when it is opened: a tag that moves
@@ -10,22 +28,36 @@ import type { ImageSource } from "./source.ts";
  *
  * @returns a source whose `open` throws IMAGE_MISSING
  */
-export function engineImage(engine: Engine, image: string): ImageSource {
+export function engineImage(
+  engine: Engine,
+  image: string,
+  { route = "auto" }: EngineImageOptions = {},
+): ImageSource {
   return {
     name: image,
     async open(signal) {
       const found = await engine.inspectImage(image);
       if (found === null) throw missing(image);
-      // on overlay2 the first byte comes only after the engine has written the whole archive
-      const stream = await engine.saveImage(found.Id, signal);
-      return {
-        id: found.Id,
-        isForeign: false,
-        read: async (blobs) => readTar(stream, blobs),
-        close: () => void stream.destroy(),
+      const { Id: id } = found;
+      const make: Readonly<Record<RouteName, () => Route>> = {
+        content: () => contentRoute(engine, id, signal),
+        push: () => pushRoute(engine, found, signal),
+        folders: () => foldersRoute(engine, id),
+        save: () => saveRoute(engine, id, signal),
       };
+      return EngineSource.open(
+        id,
+        orderOf(route).map((name) => make[name]()),
+      );
     },
   };
+}
+
+/** The way that was asked for, then the others; `save` is the last resort. */
+function orderOf(route: RouteName | "auto"): readonly RouteName[] {
+  if (route === "auto") return AUTO;
+  if (route === "save") return ["save"];
+  return [route, ...AUTO.filter((name) => name !== route)];
 }
 
 function missing(image: string): DockerError {

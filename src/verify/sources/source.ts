@@ -1,6 +1,7 @@
 import type { Platform } from "../../docker/platform.ts";
 import type { Blob } from "../blob.ts";
 import type { Blobs } from "../blobs.ts";
+import type { RouteReport } from "../model.ts";
 
 /** Where an image, or a part of one, comes from: an engine, an archive, a folder, a registry. */
 export interface ImageSource {
@@ -22,7 +23,7 @@ export interface OpenSource {
    * Digests of the documents to begin at. Without any, `index.json` and `manifest.json` are: the
    * files of an archive say themselves what they are.
    */
-  readonly roots?: readonly string[];
+  readonly roots?: readonly string[] | undefined;
   /** The only platform whose images are to be searched; the others are named. */
   readonly platform?: Platform | undefined;
   /** What was read that belongs to no image; where there is some, no manifest is needed. */
@@ -33,6 +34,8 @@ export interface OpenSource {
   readonly isForeign: boolean;
   /** What this source can't show, in words, for the report. */
   readonly limits?: readonly string[] | undefined;
+  /** The way that was gone to an engine's image; known once it was read. */
+  readonly route?: RouteReport;
   /** Gives every file to `blobs`. What breaks off is told there; only a bug throws. */
   read(blobs: Blobs): Promise<void>;
   /** Lets go of it, also in the middle of reading. Never throws; safe to repeat. */
