@@ -76,6 +76,8 @@ const MENDS: Readonly<Record<Finding["where"], string>> = {
   config: SETTING,
   history: "use RUN --mount=type=secret,id=… in place of ARG or a value in the Dockerfile",
   container: "give the container this value by sealmount run --env-hidden, or as a file",
+  "build-record":
+    "remove the record with: docker buildx history rm; and use RUN --mount=type=secret,id=…",
   manifest: ARGUMENT,
   attestation: ARGUMENT,
   other: ARGUMENT,

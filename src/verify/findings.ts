@@ -55,7 +55,8 @@ export function findingsOf(context: FindingContext): Finding[] {
   }
   findings.push(...metadataFindings(context));
   for (const blob of context.blobs.all) {
-    if (blob.kind === "tar" && !inLayers.has(blob)) findings.push(...strayFindings(blob, context));
+    const isStray = !inLayers.has(blob) && context.resolved.roles.get(blob) !== "build-record";
+    if (blob.kind === "tar" && isStray) findings.push(...strayFindings(blob, context));
   }
   return findings;
 }

@@ -7,7 +7,11 @@ import type { Unseen } from "./model.ts";
 import type { OpenSource } from "./sources/source.ts";
 
 /** What a JSON blob is, by the way it was reached. */
-export type Role = "manifest" | "config" | "attestation" | "container" | "other";
+export type Role =
+  "manifest" | "config" | "attestation" | "container" | "build-record" | "other";
+
+/** How the names of blobs begin that are of no image: what an engine keeps of its builds. */
+export const BUILD_RECORDS = "build-record/";
 
 /** A layer as a manifest names it. */
 export interface ImageLayer {
@@ -59,6 +63,7 @@ export function resolveImages(
     resolver.followLayout();
     resolver.followLegacy();
   }
+  resolver.addBuildRecords();
   resolver.reportStrays();
   const isEmpty = resolver.images.length + parts.length === 0;
   if (isEmpty && resolver.unseen.length === 0) resolver.report("manifest", nothingIn(from));
@@ -222,6 +227,14 @@ class Resolver implements Resolved {
       configDigest,
       layers: o.layers.map(({ name, blob }) => ({ digest: layerDigest(name), blob })),
     });
+  }
+
+  addBuildRecords(): void {
+    for (const blob of this.#blobs.all) {
+      if (!blob.name.startsWith(BUILD_RECORDS)) continue;
+      this.roles.set(blob, "build-record");
+      this.#need(blob.name, blob);
+    }
   }
 
   #needLayer({ name, blob, isElsewhere, size }: NamedBlob): void {

@@ -34,7 +34,10 @@ export interface MetadataSearch {
 export function metadataHits(blob: Blob, role: Role, o: MetadataSearch): MetadataHit[] {
   const hits: MetadataHit[] = [];
   if (blob.kind === "json") {
-    for (const json of jsonTexts(blob.json)) hits.push(...hitsIn(json, role, o));
+    const prefix = role === "build-record" ? `${blob.name}: ` : "";
+    for (const json of jsonTexts(blob.json)) {
+      for (const found of hitsIn(json, role, o)) hits.push({ ...found, path: prefix + found.path });
+    }
   }
   const found = new Set(hits.map(({ secret }) => secret));
   for (const { secret, encodings } of blob.log.places) {
@@ -84,7 +87,7 @@ function unprovedOffsets(unproved: UnprovedSecret, json: JsonText, where: Where)
 /** Where a string of a document stands, in the words of an image. */
 function placeOf(json: JsonText, role: Role): Place {
   if (role === "container") return containerPlace(json);
-  if (role === "manifest" || role === "attestation") {
+  if (role !== "config" && role !== "other") {
     return { where: role, path: dotted(json.path) };
   }
   const [first = "", second = ""] = json.path;

@@ -3,7 +3,8 @@ import type { Provable } from "../needles/provability.ts";
 
 /**
  * Which part of an image a finding is in. `manifest` is an annotation or a tag; `files` is a file of a
- * source that has no layers, `container` a setting of a container.
+ * source that has no layers, `container` a setting of a container. `build-record` is no part of the
+ * image, but of what the engine keeps of its builds.
  */
 export type Where =
   | "layer"
@@ -15,6 +16,7 @@ export type Where =
   | "attestation"
   | "files"
   | "container"
+  | "build-record"
   | "other";
 
 /**

@@ -19,16 +19,17 @@ const SERVICE = "/containerd.services.content.v1.Content";
 
 /** Calls of the Content service. All throw as {@link Channel.unary} does. */
 export class ContentClient {
-  readonly #channel: Channel;
+  /** The connection itself, for services beside Content. */
+  readonly channel: Channel;
 
   constructor(channel: Channel) {
-    this.#channel = channel;
+    this.channel = channel;
   }
 
   /** @returns null when the engine has no such blob */
   async info(digest: string, signal?: AbortSignal): Promise<StoredBlob | null> {
     try {
-      const answer = await this.#channel.unary(`${SERVICE}/Info`, named(digest), { signal });
+      const answer = await this.channel.unary(`${SERVICE}/Info`, named(digest), { signal });
       return infosOf(answer)[0] ?? null;
     } catch (error) {
       if (error instanceof RpcError && error.status === GRPC_STATUS.notFound) return null;
@@ -38,18 +39,18 @@ export class ContentClient {
 
   /** The bytes of a blob, in pieces of up to 1 MiB; the engine waits while they are not taken. */
   async *read(digest: string, signal?: AbortSignal): AsyncGenerator<Buffer> {
-    const answers = this.#channel.messages(`${SERVICE}/Read`, named(digest), { signal });
+    const answers = this.channel.messages(`${SERVICE}/Read`, named(digest), { signal });
     for await (const answer of answers) yield dataOf(answer);
   }
 
   /** Everything that is there. */
   async *list(signal?: AbortSignal): AsyncGenerator<StoredBlob> {
-    const answers = this.#channel.messages(`${SERVICE}/List`, Buffer.alloc(0), { signal });
+    const answers = this.channel.messages(`${SERVICE}/List`, Buffer.alloc(0), { signal });
     for await (const answer of answers) yield* infosOf(answer);
   }
 
   async close(): Promise<void> {
-    await this.#channel.close();
+    await this.channel.close();
   }
 }
 

@@ -31,7 +31,8 @@ export function contentRoute(engine: Engine, id: string, signal?: AbortSignal): 
   };
 }
 
-function isContainerd({ DriverStatus }: EngineInfo): boolean {
+/** Says by `GET /info` whether images are in containerd's store, so in the content API. */
+export function isContainerd({ DriverStatus }: EngineInfo): boolean {
   return (DriverStatus ?? []).some(([, value]) => value === SNAPSHOTTER);
 }
 

@@ -2,7 +2,10 @@ import type { Blobs } from "../blobs.ts";
 import type { RouteName, RouteReport } from "../model.ts";
 import type { OpenSource } from "../sources/source.ts";
 import { RouteError } from "./route.ts";
+import { NO_RECORDS } from "./build-records.ts";
 import type { OpenRoute, Route } from "./route.ts";
+
+type ReadRecords = (blobs: Blobs) => Promise<boolean>;
 
 /** The image of an engine, by the first of several ways that can be gone. */
 export class EngineSource implements OpenSource {
@@ -12,19 +15,27 @@ export class EngineSource implements OpenSource {
   readonly #skipped: { name: RouteName; reason: string }[] = [];
   #name: RouteName = "save";
   #open: OpenRoute | undefined;
+  readonly #readRecords: ReadRecords | undefined;
+  readonly limits: string[] = [];
   #isClosed = false;
 
-  private constructor(id: string, routes: readonly Route[]) {
+  private constructor(id: string, routes: readonly Route[], readRecords?: ReadRecords) {
     this.id = id;
     this.#routes = routes.values();
+    this.#readRecords = readRecords;
   }
 
   /**
    * @param routes - fastest first; the last one throws no {@link RouteError}
+   * @param readRecords - reads the engine's build records after the image; false when it has none
    * @throws what the last one throws
    */
-  static async open(id: string, routes: readonly Route[]): Promise<EngineSource> {
-    const source = new EngineSource(id, routes);
+  static async open(
+    id: string,
+    routes: readonly Route[],
+    readRecords?: ReadRecords,
+  ): Promise<EngineSource> {
+    const source = new EngineSource(id, routes, readRecords);
     await source.#openNext();
     return source;
   }
@@ -38,6 +49,12 @@ export class EngineSource implements OpenSource {
   }
 
   async read(blobs: Blobs): Promise<void> {
+    await this.#readImage(blobs);
+    if (this.#isClosed || this.#readRecords === undefined) return;
+    if (!(await this.#readRecords(blobs))) this.limits.push(NO_RECORDS);
+  }
+
+  async #readImage(blobs: Blobs): Promise<void> {
     while (!this.#isClosed && this.#open !== undefined) {
       try {
         await this.#open.read(blobs);

@@ -1,7 +1,9 @@
 import type { Engine } from "../../docker/engine.ts";
 import { DockerError } from "../../errors.ts";
 import { visible } from "../../mask/visible.ts";
+import type { Blobs } from "../blobs.ts";
 import type { RouteName } from "../model.ts";
+import { readBuildRecords } from "../routes/build-records.ts";
 import { contentRoute } from "../routes/content.ts";
 import { EngineSource } from "../routes/engine-source.ts";
 import { foldersRoute } from "../routes/folders.ts";
@@ -17,6 +19,8 @@ export interface EngineImageOptions {
    * engine push the image to us, for which it gets a second name for a moment.
    */
   readonly route?: RouteName | "auto" | undefined;
+  /** Search the engine's own records of its builds too: of all builds, not this image's alone. */
+  readonly history?: boolean | undefined;
 }
 
 /** Fastest first. */
@@ -31,7 +35,7 @@ const AUTO: readonly RouteName[] = ["content", "folders", "save"];
 export function engineImage(
   engine: Engine,
   image: string,
-  { route = "auto" }: EngineImageOptions = {},
+  { route = "auto", history = false }: EngineImageOptions = {},
 ): ImageSource {
   return {
     name: image,
@@ -45,10 +49,10 @@ export function engineImage(
         folders: () => foldersRoute(engine, id),
         save: () => saveRoute(engine, id, signal),
       };
-      return EngineSource.open(
-        id,
-        orderOf(route).map((name) => make[name]()),
-      );
+      const routes = orderOf(route).map((name) => make[name]());
+      const records = async (blobs: Blobs): Promise<boolean> =>
+        readBuildRecords(engine, blobs, signal);
+      return EngineSource.open(id, routes, history ? records : undefined);
     },
   };
 }
