@@ -67,7 +67,11 @@ const EXTERNAL = ["dockerode", "libsodium", "libsodium-wrappers", "tar-stream"];
  */
 async function bundle(dir: string): Promise<void> {
   const made = await rolldown({
-    input: { main: join(ROOT, "src", "cli", "main.ts") },
+    // the thread that unpacks members is started by its path: src/verify/members/worker.ts
+    input: {
+      main: join(ROOT, "src", "cli", "main.ts"),
+      thread: join(ROOT, "src", "verify", "members", "thread.ts"),
+    },
     platform: "node",
     external: EXTERNAL,
     // @iarna/toml evals its way to util.inspect, behind bundlers' backs

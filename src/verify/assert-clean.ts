@@ -97,9 +97,10 @@ function describeUnseen(unseen: Unseen | undefined): string {
   return unseen === undefined ? "not read" : `${unseen.what}: ${unseen.reason}`;
 }
 
-function unproved({ image, unproved: secrets }: VerifyReport): PolicyError {
-  const names = secrets.map(({ secret, reason }) => `${secret} (${REASONS[reason]})`).join(", ");
-  return new PolicyError("UNPROVED", `${visible(image)}: can't be proved: ${names}`, {
+function unproved({ image, unproved: secrets, members }: VerifyReport): PolicyError {
+  const names = secrets.map(({ secret, reason }) => `${secret} (${REASONS[reason]})`);
+  if (members.unseen > 0) names.push(`${members.unseen} files that were not unpacked`);
+  return new PolicyError("UNPROVED", `${visible(image)}: can't be proved: ${names.join(", ")}`, {
     hint: "use longer values for secrets, make settings plain values, or leave out --strict",
   });
 }

@@ -1,33 +1,43 @@
 import type { Hit } from "../needles/search.ts";
 import { findAll } from "../needles/search.ts";
 import type { NeedleTable } from "../needles/table.ts";
-import type { HitLog } from "./hit-log.ts";
-import { cleanPath } from "./path-index.ts";
+import type { Part } from "./model.ts";
 import type { TarEntry } from "./tar-walk.ts";
 
+/** A hit, and which part of which member it is in. */
+export interface AttributedHit {
+  readonly hit: Hit;
+  /** Undefined for bytes that belong to no member. */
+  readonly entry: TarEntry | undefined;
+  readonly part: Part;
+  /** Bytes from the beginning of the part: of the content, of the headers. */
+  readonly offset: number;
+}
+
 /**
- * Says which member of a layer each hit is in, while the layer streams by. A hit comes with its
- * last byte, a member's name with the last of its headers; so hits wait for names, and members are
- * kept as long as a hit that begins in them may still come.
+ * Says which member of a tar each hit is in, while the tar streams by. A hit comes with its last
+ * byte, a member's name with the last of its headers; so hits wait for names, and members are kept
+ * as long as a hit that begins in them may still come.
  */
 export class Attribution {
   readonly #table: NeedleTable;
-  readonly #log: HitLog;
+  readonly #place: (placed: AttributedHit) => void;
   #entries: TarEntry[] = [];
   #waiting: Hit[] = [];
 
-  constructor(table: NeedleTable, log: HitLog) {
+  /** @param place - gets every hit once */
+  constructor(table: NeedleTable, place: (placed: AttributedHit) => void) {
     this.#table = table;
-    this.#log = log;
+    this.#place = place;
   }
 
-  /** The next member, in the order of the layer. */
+  /** The next member, in the order of the tar. */
   addEntry(entry: TarEntry): void {
     this.#entries.push(entry);
     // the bytes of a name in two fields stand nowhere in one piece, so the search can't see them
     if (!entry.isSplit) return;
-    for (const { needle } of findAll(this.#table, Buffer.from(entry.path))) {
-      this.#log.add({ needle, path: shown(entry), part: "name", offset: 0 });
+    for (const hit of findAll(this.#table, Buffer.from(entry.path))) {
+      this.#place({ hit, entry, part: "name", offset: 0 });
     }
   }
 
@@ -39,39 +49,42 @@ export class Attribution {
    * Places the hits whose member is known by now.
    *
    * @param settled - offset below which every member is known
-   * @param position - bytes of the layer that came so far
+   * @param position - bytes of the tar that came so far
    */
   settle(settled: number, position: number): void {
-    const ready = this.#waiting.filter(({ offset }) => offset < settled);
-    this.#waiting = this.#waiting.filter(({ offset }) => offset >= settled);
-    for (const hit of ready) this.#place(hit);
+    if (this.#waiting.length > 0) {
+      const ready = this.#waiting.filter(({ offset }) => offset < settled);
+      this.#waiting = this.#waiting.filter(({ offset }) => offset >= settled);
+      for (const hit of ready) this.#attribute(hit);
+    }
     const oldest = Math.min(settled, position - this.#table.longest);
     if (this.#waiting.length === 0) this.#dropBefore(oldest);
   }
 
   /** Places what is left: hits in headers that are broken or cut off. */
   finish(): void {
-    for (const hit of this.#waiting) this.#place(hit);
+    for (const hit of this.#waiting) this.#attribute(hit);
     this.#waiting = [];
     this.#entries = [];
   }
 
-  #place({ needle, offset }: Hit): void {
+  #attribute(hit: Hit): void {
+    const { offset } = hit;
     const entry = this.#entryAt(offset);
-    if (entry === undefined) {
-      this.#log.add({ needle, path: "", part: "gap", offset });
-      return;
-    }
-    const path = shown(entry);
-    if (offset >= entry.data) {
+    if (entry === undefined) this.#place({ hit, entry, part: "gap", offset });
+    else if (offset >= entry.data) {
       const part = offset < entry.data + entry.size ? "content" : "gap";
-      this.#log.add({ needle, path, part, offset: offset - entry.data });
-      return;
+      this.#place({ hit, entry, part, offset: offset - entry.data });
+    } else {
+      this.#place({ hit, entry, part: this.#headerPart(hit, entry), offset: offset - entry.start });
     }
+  }
+
+  #headerPart({ needle }: Hit, entry: TarEntry): Part {
     const has = (text: string): boolean =>
       findAll(this.#table, Buffer.from(text)).some((hit) => hit.needle === needle);
-    const part = has(entry.path) ? "name" : has(entry.link) ? "link" : "header";
-    this.#log.add({ needle, path, part, offset: offset - entry.start });
+    if (has(entry.path)) return "name";
+    return has(entry.link) ? "link" : "header";
   }
 
   /** Binary search: a chunk of small files holds hundreds of members. */
@@ -91,8 +104,4 @@ export class Attribution {
     const keep = this.#entries.findIndex(({ end }) => end > offset);
     this.#entries = keep < 0 ? [] : this.#entries.slice(keep);
   }
-}
-
-function shown(entry: TarEntry): string {
-  return `/${cleanPath(entry.path)}`;
 }

@@ -56,7 +56,7 @@ export class BlobScan {
   async end(isComplete: boolean, reason = "the archive is cut off"): Promise<Blob> {
     if (this.#head !== undefined) await this.#begin();
     await this.#attempt(async () => this.#decompressor?.end());
-    const content = this.#content.end();
+    const content = await this.#content.end();
     const trouble = isComplete ? (this.#trouble ?? this.#mismatch()) : reason;
     const name = this.#name;
     return { ...content, name, stored: this.#stored, trouble: trouble ?? content.trouble };
@@ -74,7 +74,7 @@ export class BlobScan {
 
   async #decode(chunk: Buffer): Promise<void> {
     const decompressor = this.#decompressor;
-    if (decompressor === undefined) this.#content.write(chunk);
+    if (decompressor === undefined) await this.#content.write(chunk);
     else if (this.#trouble === undefined) await this.#attempt(() => decompressor.write(chunk));
   }
 

@@ -11,7 +11,7 @@ import { field, items, text } from "./json.ts";
 import { resolveImages } from "./manifests.ts";
 import type { ImageParts, Resolved } from "./manifests.ts";
 import { LIMITS } from "./model.ts";
-import type { LayerReport, Unseen, VerifyReport } from "./model.ts";
+import type { LayerReport, MemberCounts, Unseen, UnseenMember, VerifyReport } from "./model.ts";
 import { hidePairs, unprovedOf } from "./pairs.ts";
 import type { OpenSource } from "./sources/source.ts";
 
@@ -51,6 +51,7 @@ export function buildReport(blobs: Blobs, o: ReportOptions): VerifyReport {
     layers: layers.map((layer) => layerReport(layer, count(layer), resolved.images.length > 1)),
     bytes: sum(blobs.all.map(({ bytes }) => bytes)),
     files: sum(blobs.all.map(({ files }) => files)),
+    members: sumOf(blobs.all.map(({ members }) => members)),
     secrets: o.secrets.length,
     needles: o.table.needles.length,
     findings,
@@ -60,6 +61,7 @@ export function buildReport(blobs: Blobs, o: ReportOptions): VerifyReport {
       what: shown(what),
       reason,
     })),
+    unseenMembers: unseenMembersOf(blobs, layers, shown),
     absent: resolved.absent.map(shown),
     limits: [...(o.opened.limits ?? []), ...LIMITS],
     ...(o.opened.partial === undefined ? {} : { partial: o.opened.partial }),
@@ -93,6 +95,33 @@ function layerReport(layer: PlacedLayer, findings: number, isOneOfSeveral: boole
     bytes: layer.blob?.bytes ?? 0,
     files: layer.blob?.files ?? 0,
     findings,
+    members: layer.blob?.members ?? NO_MEMBERS,
+  };
+}
+
+/** Files that were not unpacked: those of layers, then those of what no manifest names. */
+function unseenMembersOf(
+  { all }: Blobs,
+  layers: readonly PlacedLayer[],
+  shown: (foreign: string) => string,
+): UnseenMember[] {
+  return all.flatMap((blob) => {
+    const layer = layers.find((other) => other.blob === blob);
+    return blob.unreadMembers.map(({ path, member, reason }) => ({
+      path: shown(layer === undefined ? `${blob.name}:${path}${member}` : path + member),
+      ...(layer === undefined ? {} : { layer: layer.ref }),
+      reason,
+    }));
+  });
+}
+
+const NO_MEMBERS: MemberCounts = { count: 0, bytes: 0, unseen: 0 };
+
+function sumOf(counts: readonly MemberCounts[]): MemberCounts {
+  return {
+    count: sum(counts.map(({ count }) => count)),
+    bytes: sum(counts.map(({ bytes }) => bytes)),
+    unseen: sum(counts.map(({ unseen }) => unseen)),
   };
 }
 

@@ -1,15 +1,21 @@
 import type { NeedleSearch } from "../needles/search.ts";
 import type { NeedleTable } from "../needles/table.ts";
-import { Attribution } from "./attribution.ts";
 import { HitLog } from "./hit-log.ts";
+import { LayerMembers } from "./members/layer.ts";
+import type { MemberQueue } from "./members/queue.ts";
+import type { UnreadMember } from "./members/unread.ts";
+import type { MemberCounts } from "./model.ts";
 import { PathIndex } from "./path-index.ts";
 import { BLOCK, isZeroBlock, parseHeader } from "./tar-header.ts";
-import { TarWalk } from "./tar-walk.ts";
+import { TarScan } from "./tar-scan.ts";
+import type { TarEntry } from "./tar-walk.ts";
 
 /** What all scans of one image share. One blob is read at a time, so one search is enough. */
 export interface ScanContext {
   readonly table: NeedleTable;
   readonly search: NeedleSearch;
+  /** Where files are unpacked; of the same table. */
+  readonly members: MemberQueue;
   /** Hash blobs of an OCI layout and compare with their names: for archives from elsewhere. */
   readonly checkDigests: boolean;
   /** Bytes of JSON that may still be kept, over all blobs. */
@@ -34,6 +40,9 @@ export interface Content {
   /** Parsed JSON; undefined for everything else. */
   readonly json: unknown;
   readonly trouble: string | undefined;
+  /** What was unpacked, and what could not be. */
+  readonly members: MemberCounts;
+  readonly unreadMembers: readonly UnreadMember[];
 }
 
 /** Longest JSON that is parsed: image configs are some KB, attestations up to some MB. */
@@ -52,28 +61,26 @@ export class ContentScan {
     context.search.end();
   }
 
-  write(chunk: Buffer): void {
+  /** @returns a promise to wait for, when no more should come now */
+  write(chunk: Buffer): Promise<void> | undefined {
     this.#bytes += chunk.length;
-    if (this.#head === undefined) {
-      this.#reader?.write(chunk);
-      return;
-    }
+    if (this.#head === undefined) return this.#reader?.write(chunk);
     this.#head = Buffer.concat([this.#head, chunk]);
-    if (this.#head.length >= BLOCK) this.#begin();
+    return this.#head.length >= BLOCK ? this.#begin() : undefined;
   }
 
-  end(): Content {
-    if (this.#head !== undefined) this.#begin();
-    const structure = this.#reader?.end();
+  async end(): Promise<Content> {
+    if (this.#head !== undefined) await this.#begin();
+    const structure = await this.#reader?.end();
     this.#context.search.end();
     return { ...NO_STRUCTURE, ...structure, bytes: this.#bytes, log: this.#log };
   }
 
-  #begin(): void {
+  #begin(): Promise<void> | undefined {
     const head = this.#head ?? Buffer.alloc(0);
     this.#head = undefined;
     this.#reader = readerFor(head, this.#context, this.#log);
-    this.#reader.write(head);
+    return this.#reader.write(head);
   }
 }
 
@@ -86,11 +93,13 @@ const NO_STRUCTURE = {
   paths: new PathIndex(),
   json: undefined,
   trouble: undefined,
+  members: { count: 0, bytes: 0, unseen: 0 },
+  unreadMembers: [],
 } as const;
 
 interface Reader {
-  write(chunk: Buffer): void;
-  end(): Structure;
+  write(chunk: Buffer): Promise<void> | undefined;
+  end(): Promise<Structure> | Structure;
 }
 
 function readerFor(head: Buffer, context: ScanContext, log: HitLog): Reader {
@@ -102,25 +111,25 @@ function readerFor(head: Buffer, context: ScanContext, log: HitLog): Reader {
   return first === "{" || first === "[" ? jsonReader(context, log) : plainReader(context, log);
 }
 
-function tarReader({ table, search }: ScanContext, log: HitLog): Reader {
-  const walk = new TarWalk();
-  const attribution = new Attribution(table, log);
+function tarReader({ table, search, members: queue }: ScanContext, log: HitLog): Reader {
+  const members = new LayerMembers(queue, log);
   const paths = new PathIndex();
   let files = 0;
+  const onEntry = (entry: TarEntry): void => {
+    files++;
+    paths.add(entry.path, entry.type === "5");
+  };
+  const tar = new TarScan({ table, owner: members, onEntry });
   return {
     write(chunk) {
-      for (const event of walk.write(chunk)) {
-        if (event.kind !== "entry") continue;
-        files++;
-        attribution.addEntry(event.entry);
-        paths.add(event.entry.path, event.entry.type === "5");
-      }
-      search.write(chunk, (hit) => attribution.addHit(hit));
-      attribution.settle(walk.settled, walk.position);
+      const complete = tar.write(chunk, (onHit) => search.write(chunk, onHit));
+      return members.add(complete, tar.pending);
     },
-    end() {
-      attribution.finish();
-      return { kind: "tar", files, paths, trouble: walk.finish() };
+    async end() {
+      const trouble = tar.finish();
+      await members.finish();
+      const unreadMembers = members.unread.named;
+      return { kind: "tar", files, paths, trouble, members: members.counts, unreadMembers };
     },
   };
 }
@@ -132,12 +141,13 @@ function jsonReader(context: ScanContext, log: HitLog): Reader {
   let isKept = true;
   return {
     write(chunk) {
-      plain.write(chunk);
+      const taken = plain.write(chunk);
       length += chunk.length;
       context.budget.json -= chunk.length;
       isKept &&= length <= JSON_LIMIT && context.budget.json >= 0;
       if (isKept) parts.push(Buffer.concat([chunk]));
       else parts.length = 0;
+      return taken;
     },
     end() {
       if (!isKept) return { kind: "json", trouble: "JSON of more than 16 MiB, or 64 MiB in all" };
@@ -157,6 +167,7 @@ function plainReader({ search }: ScanContext, log: HitLog): Reader {
       search.write(chunk, ({ needle, offset }) => {
         log.add({ needle, path: "", part: "content", offset });
       });
+      return undefined;
     },
     end: () => ({ kind: "other" }),
   };

@@ -1,8 +1,14 @@
-import * as zlib from "node:zlib";
 import type { Duplex } from "node:stream";
+import * as zlib from "node:zlib";
 
 /** Compressions of layers: media types end in `+gzip` and `+zstd`; the bytes decide, not the type. */
 export type Compression = "gzip" | "zstd";
+
+/** What Node's zlib decodes; `deflate` has no header. */
+export type Codec = Compression | "zlib" | "deflate";
+
+/** Takes output. A promise that it gives stops the decoder until it is settled. */
+export type Sink = (bytes: Buffer) => Promise<void> | void;
 
 /** Sizes of the output: Node's default of 16 KiB costs a third of the speed (measured). */
 const OUTPUT = { chunkSize: 256 * 1024 };
@@ -19,15 +25,18 @@ export function compressionOf(head: Buffer): Compression | null {
 /**
  * Decompresses a stream that comes in chunks, in bounded memory, every frame or member of it:
  * Node stops at the end of the first zstd frame, and at zeros between gzip members, without a
- * word. What is not decompressed is an error here.
+ * word. Zeros behind gzip are passed over here, as padding; all else that is not decompressed is an
+ * error.
  */
 export class Decompressor {
   readonly #compression: Compression;
-  readonly #sink: (bytes: Buffer) => void;
-  #frame: Frame | undefined;
+  readonly #sink: Sink;
+  #frame: Decoder | undefined;
+  /** A frame ended before; zeros may follow it. */
+  #isBetween = false;
 
   /** @param sink - gets the output, in order, while `write` and `end` run */
-  constructor(compression: Compression, sink: (bytes: Buffer) => void) {
+  constructor(compression: Compression, sink: Sink) {
     this.#compression = compression;
     this.#sink = sink;
   }
@@ -35,8 +44,11 @@ export class Decompressor {
   /** @throws Error when the bytes are broken; what came out before was given to the sink */
   async write(chunk: Buffer): Promise<void> {
     for (let rest = chunk; rest.length > 0;) {
+      if (this.#isBetween && this.#compression === "gzip") rest = withoutZeros(rest);
+      if (rest.length === 0) return;
+      this.#isBetween = false;
       const isNew = this.#frame === undefined;
-      this.#frame ??= new Frame(this.#compression, this.#sink);
+      this.#frame ??= new Decoder(this.#compression, this.#sink);
       const consumed = await this.#frame.write(rest);
       if (consumed === rest.length) return;
       if (isNew && consumed === 0) throw new Error("compressed data has a rest that is not read");
@@ -49,6 +61,7 @@ export class Decompressor {
   async end(): Promise<void> {
     const frame = this.#frame;
     this.#frame = undefined;
+    this.#isBetween = true;
     await frame?.end();
   }
 
@@ -59,27 +72,27 @@ export class Decompressor {
   }
 }
 
-type Decoder = Duplex & { readonly bytesWritten: number };
+function withoutZeros(bytes: Buffer): Buffer {
+  let start = 0;
+  while (bytes[start] === 0) start++;
+  return bytes.subarray(start);
+}
 
-/** One decoder: a zstd frame, or gzip members without a gap. */
-class Frame {
-  readonly #decoder: Decoder;
-  /** Rejects with the first error of the decoder or of the sink; resolves at its end. */
+type ZlibStream = Duplex & { readonly bytesWritten: number };
+
+/** One decoder of Node's: a zstd frame, gzip members without a gap, one deflate stream. */
+export class Decoder {
+  readonly #stream: ZlibStream;
+  /** Rejects with the first error of the stream or of the sink; resolves at its end. */
   readonly #ended: Promise<void>;
   #given = 0;
 
-  constructor(compression: Compression, sink: (bytes: Buffer) => void) {
-    this.#decoder = newDecoder(compression);
+  constructor(codec: Codec, sink: Sink) {
+    this.#stream = newStream(codec);
     this.#ended = new Promise((resolve, reject) => {
-      this.#decoder.on("data", (bytes: Buffer) => {
-        try {
-          sink(bytes);
-        } catch (error) {
-          this.#decoder.destroy(error instanceof Error ? error : new Error("sink failed"));
-        }
-      });
-      this.#decoder.on("end", resolve);
-      this.#decoder.on("error", reject);
+      this.#stream.on("data", (bytes: Buffer) => this.#give(bytes, sink));
+      this.#stream.on("end", resolve);
+      this.#stream.on("error", reject);
     });
     // an error is reported by the next write or end; until then it is nobody's rejection
     this.#ended.catch(() => undefined);
@@ -89,32 +102,49 @@ class Frame {
   async write(bytes: Buffer): Promise<number> {
     const before = this.#given;
     const written = new Promise<void>((resolve) => {
-      this.#decoder.write(bytes, () => resolve());
+      this.#stream.write(bytes, () => resolve());
     });
     // a decoder that failed never calls back
     await Promise.race([written, this.#ended]);
     await this.#throwIfFailed();
-    this.#given = this.#decoder.bytesWritten;
+    this.#given = this.#stream.bytesWritten;
     return this.#given - before;
   }
 
+  /** @throws Error when the data is cut off */
   async end(): Promise<void> {
-    this.#decoder.end();
+    this.#stream.end();
     await this.#ended;
-    this.#decoder.destroy();
+    this.#stream.destroy();
   }
 
   destroy(): void {
-    this.#decoder.destroy();
+    this.#stream.destroy();
+  }
+
+  #give(bytes: Buffer, sink: Sink): void {
+    const fail = (error: unknown): void => {
+      this.#stream.destroy(error instanceof Error ? error : new Error("sink failed"));
+    };
+    try {
+      const taken = sink(bytes);
+      if (taken === undefined) return;
+      this.#stream.pause();
+      taken.then(() => this.#stream.resume(), fail);
+    } catch (error) {
+      fail(error);
+    }
   }
 
   /** The callback of a write may come before the error that the write caused. */
   async #throwIfFailed(): Promise<void> {
-    if (this.#decoder.errored !== null) await this.#ended;
+    if (this.#stream.errored !== null) await this.#ended;
   }
 }
 
-function newDecoder(compression: Compression): Decoder {
-  if (compression === "gzip") return zlib.createGunzip(OUTPUT);
+function newStream(codec: Codec): ZlibStream {
+  if (codec === "gzip") return zlib.createGunzip(OUTPUT);
+  if (codec === "zlib") return zlib.createInflate(OUTPUT);
+  if (codec === "deflate") return zlib.createInflateRaw(OUTPUT);
   return zlib.createZstdDecompress(OUTPUT);
 }

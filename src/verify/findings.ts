@@ -64,13 +64,14 @@ export function findingsOf(context: FindingContext): Finding[] {
 function layerFindings(layer: PlacedLayer, blob: Blob, context: FindingContext): Finding[] {
   const above = layersAbove(layer, blob, context);
   return blob.log.places.map((place) => {
-    const isDeleted = place.part !== "gap" && above.some((other) => other.paths.hides(place.path));
+    const isFile = place.part !== "gap" || place.member !== "";
+    const isDeleted = isFile && above.some((other) => other.paths.hides(place.path));
     return {
       ...countsOf(place),
       where: "layer",
       part: place.part,
       layer: layer.ref,
-      path: context.shown(place.path),
+      path: context.shown(place.path + place.member),
       ...(isDeleted ? { deleted: true } : {}),
     };
   });
@@ -156,7 +157,7 @@ function strayFindings(blob: Blob, { shown }: FindingContext): Finding[] {
     ...countsOf(place),
     where: "other",
     part: place.part,
-    path: shown(`${blob.name}:${place.path}`),
+    path: shown(`${blob.name}:${place.path}${place.member}`),
   }));
 }
 

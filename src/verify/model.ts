@@ -49,7 +49,11 @@ export interface Finding {
   readonly part?: Part;
   /** Missing for what belongs to no layer: config, env, labels, history entries without a layer. */
   readonly layer?: LayerRef;
-  /** Absolute path inside the layer; else the name of the variable, label, field or blob. */
+  /**
+   * Absolute path inside the layer; else the name of the variable, label, field or blob. Behind a
+   * `!` it is inside of a file: `/app/lib.jar!/config.yml`, `/log.gz!` for what a compressed file
+   * holds, `/a.tgz!/b` for a file of a compressed tar.
+   */
   readonly path: string;
   /** A later layer deletes or replaces the file: containers don't see it, the image has it. */
   readonly deleted?: true;
@@ -68,6 +72,26 @@ export interface LayerReport extends LayerRef {
   /** Members of the layer: files, directories, links. */
   readonly files: number;
   readonly findings: number;
+  /** What was unpacked in it. */
+  readonly members: MemberCounts;
+}
+
+/** Members of a layer, or of all: files inside of archives and compressed files. */
+export interface MemberCounts {
+  /** Those that were searched. */
+  readonly count: number;
+  /** Bytes that they came to, unpacked. */
+  readonly bytes: number;
+  /** Those that were not searched, or not to their end. */
+  readonly unseen: number;
+}
+
+/** A file inside of a layer that was searched as it is, but not unpacked, or not to its end. */
+export interface UnseenMember {
+  /** As in a finding. */
+  readonly path: string;
+  readonly layer?: LayerRef;
+  readonly reason: string;
 }
 
 /** A secret whose absence can't be shown; see `needles/provability.ts`. */
@@ -106,6 +130,8 @@ export interface VerifyReport {
   readonly bytes: number;
   /** Members of all layers. */
   readonly files: number;
+  /** What was unpacked, in all layers. */
+  readonly members: MemberCounts;
   readonly secrets: number;
   readonly needles: number;
   readonly findings: readonly Finding[];
@@ -114,6 +140,8 @@ export interface VerifyReport {
   readonly unproved: readonly Unproved[];
   /** Not empty: the report proves nothing. */
   readonly unseen: readonly Unseen[];
+  /** The first 20 of each layer; `members.unseen` counts them all. */
+  readonly unseenMembers: readonly UnseenMember[];
   /** Platforms that an index names and this engine or archive does not hold. */
   readonly absent: readonly string[];
   /** What this search does not cover, in words. */
@@ -131,12 +159,13 @@ export type Verdict = "leak" | "incomplete" | "unproved" | "clean";
 export function verdictOf(report: VerifyReport): Verdict {
   if (report.findings.length > 0) return "leak";
   if (report.unseen.length > 0) return "incomplete";
-  return report.unproved.length > 0 ? "unproved" : "clean";
+  const isProved = report.unproved.length === 0 && report.members.unseen === 0;
+  return isProved ? "clean" : "unproved";
 }
 
 /** What an exact search of bytes can't find; part of every report. */
 export const LIMITS: readonly string[] = [
-  "compressed files inside layers (gzip, zip, xz, …) are searched as they are, not unpacked",
+  "compressed parts inside of documents, pictures and databases are searched as they are",
   "encoded text broken into lines, base64 of base64, UTF-16 and other disguises are not searched",
   "encrypted, hashed, split or changed values can't be found",
 ];

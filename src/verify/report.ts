@@ -24,6 +24,7 @@ export function renderReport(report: VerifyReport): string[] {
     ...omittedLines(report),
     ...report.unproved.map(({ secret, reason }) => `unproved: ${secret}: ${REASONS[reason]}`),
     ...report.unseen.map(({ what, reason }) => `not read: ${what}: ${reason}`),
+    ...report.unseenMembers.map(({ path, reason }) => `not unpacked: ${path}: ${reason}`),
     ...report.absent.map((platform) => `not here: ${platform}`),
     summaryLine(report),
     ...report.limits.map((limit) => `  note: ${limit}`),
@@ -74,10 +75,17 @@ function verdictText(report: VerifyReport): string {
     case "incomplete":
       return "NOT PROVED, parts could not be read";
     case "unproved":
-      return `clean of all but ${report.unproved.length} that can't be proved`;
+      return unprovedText(report);
     case "clean":
       return report.partial === undefined ? "clean" : `clean in ${report.partial}, no more`;
   }
+}
+
+function unprovedText({ unproved, members }: VerifyReport): string {
+  const parts = [];
+  if (unproved.length > 0) parts.push(`${unproved.length} that can't be proved`);
+  if (members.unseen > 0) parts.push(`${members.unseen} files that were not unpacked`);
+  return `clean of all but ${parts.join(" and ")}`;
 }
 
 function megabytes(bytes: number): string {

@@ -8,6 +8,7 @@ import type { Secret } from "../secret/secret.ts";
 import { Blobs } from "./blobs.ts";
 import { buildReport } from "./build-report.ts";
 import { JSON_BUDGET } from "./content.ts";
+import { MemberQueue } from "./members/queue.ts";
 import type { Finding, VerifyReport } from "./model.ts";
 import type { ImageSource, OpenSource } from "./sources/source.ts";
 
@@ -81,13 +82,19 @@ async function searchIn(opened: OpenSource, o: SearchOptions): Promise<VerifyRep
   const table = new NeedleTable(needles);
   const search = new NeedleSearch(table);
   const budget = { json: JSON_BUDGET };
-  const blobs = new Blobs({ table, search, checkDigests: opened.isForeign, budget }, o.onProgress);
+  const members = new MemberQueue(table);
+  const stop = (): void => members.stop();
+  signal?.addEventListener("abort", stop);
+  const context = { table, search, members, checkDigests: opened.isForeign, budget };
+  const blobs = new Blobs(context, o.onProgress);
   try {
     await opened.read(blobs);
     // a source that was closed looks like a broken one
     throwIfAborted(signal);
     return buildReport(blobs, { image, opened, secrets, table });
   } finally {
+    signal?.removeEventListener("abort", stop);
+    await members.close();
     search.end();
     table.wipe();
     wipeNeedles(needles);

@@ -7,6 +7,10 @@ import { renderReport, reportJson } from "../../../src/verify/report.ts";
 
 const digest = (character: string): string => `sha256:${character.repeat(64)}`;
 
+const NO_MEMBERS = { count: 0, bytes: 0, unseen: 0 };
+
+const LAYER = { index: 0, bytes: 1, files: 1, findings: 0, members: NO_MEMBERS };
+
 const CLEAN: VerifyReport = {
   image: "cats:1",
   configs: [digest("c")],
@@ -18,6 +22,7 @@ const CLEAN: VerifyReport = {
       bytes: 4_200_000,
       files: 400,
       findings: 0,
+      members: NO_MEMBERS,
     },
     {
       index: 1,
@@ -26,16 +31,19 @@ const CLEAN: VerifyReport = {
       bytes: 12_345,
       files: 3,
       findings: 0,
+      members: NO_MEMBERS,
     },
   ],
   bytes: 4_212_345,
   files: 403,
+  members: NO_MEMBERS,
   secrets: 2,
   needles: 24,
   findings: [],
   omitted: 0,
   unproved: [],
   unseen: [],
+  unseenMembers: [],
   absent: [],
   limits: ["a limit"],
 };
@@ -138,9 +146,7 @@ describe("renderReport", () => {
   });
 
   it("shortens a long instruction, and escapes the name of the image", () => {
-    const layers = [
-      { index: 0, digest: digest("a"), createdBy: "x".repeat(99), bytes: 1, files: 1, findings: 0 },
-    ];
+    const layers = [{ ...LAYER, digest: digest("a"), createdBy: "x".repeat(99) }];
     const lines = renderReport({ ...CLEAN, image: "a\u001b[2J", layers, omitted: 3 });
     expect(lines[0]).toMatch(/ {2}x{59}…$/u);
     expect(lines[1]).toBe("leak: 3 more occurrences in places not listed");

@@ -1,0 +1,52 @@
+import type { Hit, NeedleSearch } from "../../needles/search.ts";
+import type { NeedleTable } from "../../needles/table.ts";
+import type { HitLog } from "../hit-log.ts";
+import type { Kind } from "./kinds.ts";
+import type { FileBudget } from "./limits.ts";
+import type { UnreadList } from "./unread.ts";
+
+/** A file that can be unpacked. */
+export interface MemberFile {
+  readonly kind: Kind;
+  readonly bytes: Buffer;
+  /** What was found in it as it is. */
+  readonly hits: readonly Hit[];
+}
+
+/** What the members of one file of a layer share. */
+export interface UnpackContext {
+  readonly table: NeedleTable;
+  readonly budget: FileBudget;
+  readonly log: HitLog;
+  readonly unread: UnreadList;
+  /** Members that were searched. */
+  count: number;
+  /** A search for one stream; give it back with `release`. */
+  acquire(): NeedleSearch;
+  release(search: NeedleSearch): void;
+  /** Opens what was found at a level; throws only what ends the work on the whole file. */
+  open(file: MemberFile, level: Level): Promise<void>;
+}
+
+/** Where in a file of a layer something is. */
+export interface Level {
+  readonly context: UnpackContext;
+  /** Path from the file on: empty for itself, then `!/a.zip`, `!/a.zip!/b`. */
+  readonly member: string;
+  /** Archives and compressions around it. */
+  readonly depth: number;
+  /** It is what a compressed file holds: a tar there is no further level. */
+  readonly isContent: boolean;
+}
+
+/** The level of a member of an archive. */
+export function entryLevel(archive: Level, name: string): Level {
+  return { ...archive, member: `${archive.member}/${name}`, isContent: false };
+}
+
+/** Says where hits are that nothing further explains. */
+export function logHits(hits: Iterable<Hit>, { context, member }: Level): void {
+  for (const { needle, offset } of hits) {
+    context.log.add({ needle, path: "", member, part: "content", offset });
+  }
+}

@@ -1,0 +1,96 @@
+import * as zlib from "node:zlib";
+import { Decoder } from "../decompress.ts";
+import type { Codec, Sink } from "../decompress.ts";
+import { Unreadable } from "./limits.ts";
+
+/** Output up to this size is made in one piece: several times as fast as a stream (measured). */
+export const SMALL_OUTPUT = 4 * 1024 * 1024;
+
+/** Input of a stream that is given at a time: what comes out in a step that fails is lost. */
+const STEP = 16 * 1024;
+
+/** One piece of compressed data, and where it ended. */
+export interface Decoded {
+  readonly output: Buffer;
+  /** Bytes of the input that were used. */
+  readonly used: number;
+}
+
+/** Codecs of Node's zlib but gzip, whose members are read one by one (see `gzip.ts`). */
+export type PlainCodec = Exclude<Codec, "gzip">;
+
+/**
+ * Decodes small data in one step.
+ *
+ * @param expected - size of the output as far as it is known: saves most of the time
+ * @returns null when it is broken, cut off or not small: see {@link decodeStream}
+ */
+export function decodeSmall(codec: PlainCodec, bytes: Buffer, expected?: number): Decoded | null {
+  const size = expected ?? bytes.length * 4;
+  if (size > SMALL_OUTPUT) return null;
+  const chunkSize = Math.min(SMALL_OUTPUT, Math.max(1024, size + 1));
+  const options = { info: true, chunkSize, maxOutputLength: SMALL_OUTPUT };
+  try {
+    const { buffer, engine } = SYNC[codec](bytes, options) as unknown as WithInfo;
+    return { output: buffer, used: engine.bytesWritten };
+  } catch {
+    return null;
+  }
+}
+
+/** What Node's functions give with `info`; its types don't say so. */
+interface WithInfo {
+  readonly buffer: Buffer;
+  readonly engine: { readonly bytesWritten: number };
+}
+
+const SYNC = {
+  zlib: zlib.inflateSync,
+  deflate: zlib.inflateRawSync,
+  zstd: zlib.zstdDecompressSync,
+} as const;
+
+/**
+ * Decodes one frame or stream piece by piece.
+ *
+ * @returns the bytes of the input that were used
+ * @throws {@link Unreadable} when it is broken or cut off; what came out before is in the sink
+ */
+export async function decodeStream(codec: PlainCodec, bytes: Buffer, sink: Sink): Promise<number> {
+  const decoder = new Decoder(codec, sink);
+  try {
+    let at = 0;
+    while (at < bytes.length) {
+      const piece = bytes.subarray(at, at + STEP);
+      const used = await decoder.write(piece);
+      at += used;
+      if (used < piece.length) break;
+    }
+    await decoder.end();
+    return at;
+  } catch (error) {
+    throw broken(error);
+  } finally {
+    decoder.destroy();
+  }
+}
+
+/** Lets our own reasons pass; a foreign error may quote anything. */
+export function broken(error: unknown): Unreadable {
+  if (error instanceof Unreadable) return error;
+  return new Unreadable("the compressed data is broken or cut off");
+}
+
+/** Deflate data that only looks like it fails within its first bytes. */
+const PROBE = 512;
+
+/** False for a file that begins with `x` by accident. */
+export function isZlibStart(bytes: Buffer): boolean {
+  try {
+    const finishFlush = zlib.constants.Z_SYNC_FLUSH;
+    zlib.inflateSync(bytes.subarray(0, PROBE), { finishFlush });
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,88 @@
+/** Bounds of what is unpacked. A member beyond one of them is told as unseen, never passed over. */
+
+const MIB = 1024 * 1024;
+
+/** Levels of archives and compressions; a tar that is compressed as a whole counts once. */
+export const DEPTH = 4;
+
+/** Largest compressed file or archive of a layer. */
+export const LARGEST_FILE = 64 * MIB;
+
+/** Bytes of archives within archives that are held at a time: they must be whole to be read. */
+export const LARGEST_HELD = 32 * MIB;
+
+/** Largest content of one member. */
+export const LARGEST_OUTPUT = 256 * MIB;
+
+/** Growth of one file, all its members together: deflate's own limit is 1,032. */
+const GROWTH = 1000;
+
+/** Growth that is nobody's bomb: a few bytes may hold a million zeros. */
+const FREE_GROWTH = 4 * MIB;
+
+/** Bytes that all members of one layer come to. */
+const LARGEST_LAYER = 8 * 1024 * MIB;
+
+/**
+ * Why something can't be read, in words for a report; never a foreign text.
+ *
+ * `file` ends the work on a whole file of the layer, `member` that on one member of it.
+ */
+export class Unreadable extends Error {
+  override readonly name = "Unreadable";
+  readonly scope: "member" | "file";
+
+  constructor(reason: string, scope: "member" | "file" = "member") {
+    super(reason);
+    this.scope = scope;
+  }
+}
+
+/** Counts what the members of one layer come to. */
+export class LayerBudget {
+  bytes = 0;
+}
+
+/** Counts what one file of a layer comes to, and says when it is too much. */
+export class FileBudget {
+  readonly #layer: LayerBudget;
+  readonly #most: number;
+  readonly #isStopped: () => boolean;
+  #bytes = 0;
+  #held = 0;
+
+  /** @param size - bytes of the file as the layer has it */
+  constructor(size: number, o: { readonly layer: LayerBudget; readonly isStopped: () => boolean }) {
+    this.#most = Math.max(FREE_GROWTH, size * GROWTH);
+    this.#layer = o.layer;
+    this.#isStopped = o.isStopped;
+  }
+
+  /** Bytes that its members came to so far. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** @throws {@link Unreadable} for the whole file when it grew too much */
+  spend(bytes: number): void {
+    this.#bytes += bytes;
+    this.#layer.bytes += bytes;
+    if (this.#bytes > this.#most) throw new Unreadable("grows more than 1,000 times", "file");
+    if (this.#layer.bytes > LARGEST_LAYER) {
+      throw new Unreadable("the members of this layer unpack to more than 8 GiB", "file");
+    }
+    if (this.#isStopped()) throw new Unreadable("the search was stopped", "file");
+  }
+
+  /** Bytes that must stay in memory for a while; give them back with {@link release}. */
+  hold(bytes: number): void {
+    if (this.#held + bytes > LARGEST_HELD) {
+      throw new Unreadable("archives within archives of more than 32 MiB");
+    }
+    this.#held += bytes;
+  }
+
+  release(bytes: number): void {
+    this.#held -= bytes;
+  }
+}

@@ -1,0 +1,89 @@
+import type { Hit } from "../../needles/search.ts";
+import type { NeedleTable } from "../../needles/table.ts";
+import type { LoggedPlace } from "../hit-log.ts";
+import type { Kind } from "./kinds.ts";
+import { LayerBudget } from "./limits.ts";
+import { Unpacker } from "./unpack.ts";
+import type { UnreadMember } from "./unread.ts";
+
+/** A hit that goes from thread to thread: its needle by its position in the table. */
+export type PackedHit = Omit<Hit, "needle"> & { readonly needle: number };
+
+/** A file of a batch. */
+export interface FileJob {
+  readonly kind: Kind;
+  /** Where it is in the bytes of the batch. */
+  readonly start: number;
+  readonly length: number;
+  readonly hits: readonly PackedHit[];
+}
+
+/** Files of one layer that are unpacked in one go: a message for each costs more than a small one. */
+export interface Batch {
+  /** Files of a layer share a limit. */
+  readonly layer: number;
+  readonly bytes: ArrayBuffer;
+  readonly files: readonly FileJob[];
+}
+
+/** What there is to say of one file of a batch. */
+export interface FileResult {
+  readonly index: number;
+  readonly log: { readonly places: readonly LoggedPlace[]; readonly omitted: number };
+  readonly unread: { readonly named: readonly UnreadMember[]; readonly count: number };
+}
+
+/** What a batch came to. Plain data, without a value. */
+export interface BatchResult {
+  /** Files with something to say. */
+  readonly files: readonly FileResult[];
+  readonly count: number;
+  readonly bytes: number;
+}
+
+/** Unpacks batches one after the other, in whatever thread it is made. */
+export class BatchWork {
+  readonly #table: NeedleTable;
+  readonly #unpacker: Unpacker;
+  #layer = { number: -1, budget: new LayerBudget() };
+  #tail: Promise<unknown> = Promise.resolve();
+
+  /** @param isStopped - true ends the work at once; what was not read is told */
+  constructor(table: NeedleTable, isStopped: () => boolean) {
+    this.#table = table;
+    this.#unpacker = new Unpacker(table, isStopped);
+  }
+
+  /** Unpacks a batch, when those before it are done. */
+  async run(batch: Batch): Promise<BatchResult> {
+    const result = this.#tail.then(async () => this.#runNow(batch));
+    this.#tail = result.catch(() => undefined);
+    return result;
+  }
+
+  async #runNow(batch: Batch): Promise<BatchResult> {
+    if (this.#layer.number !== batch.layer) {
+      this.#layer = { number: batch.layer, budget: new LayerBudget() };
+    }
+    const files: FileResult[] = [];
+    const total = { count: 0, bytes: 0 };
+    for (const [index, { kind, start, length, hits }] of batch.files.entries()) {
+      const file = { kind, bytes: Buffer.from(batch.bytes, start, length), hits: this.#hits(hits) };
+      const { log, unread, count, bytes } = await this.#unpacker.unpack(file, this.#layer.budget);
+      total.count += count;
+      total.bytes += bytes;
+      const { places, omitted } = log;
+      if (places.length + unread.count === 0) continue;
+      const { named } = unread;
+      files.push({ index, log: { places, omitted }, unread: { named, count: unread.count } });
+    }
+    return { files, ...total };
+  }
+
+  #hits(packed: readonly PackedHit[]): Hit[] {
+    return packed.flatMap((hit) => {
+      const needle = this.#table.needles[hit.needle];
+      return needle === undefined ? [] : { ...hit, needle };
+    });
+  }
+}
