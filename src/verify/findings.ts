@@ -54,10 +54,8 @@ export function findingsOf(context: FindingContext): Finding[] {
     findings.push(...fileFindings(part, context));
   }
   findings.push(...metadataFindings(context));
-  for (const blob of context.blobs.all) {
-    const isStray = !inLayers.has(blob) && context.resolved.roles.get(blob) !== "build-record";
-    if (blob.kind === "tar" && isStray) findings.push(...strayFindings(blob, context));
-  }
+  const strays = context.blobs.all.filter((blob) => blob.kind === "tar" && !inLayers.has(blob));
+  for (const blob of strays) findings.push(...strayFindings(blob, context));
   return findings;
 }
 
@@ -152,7 +150,8 @@ function fileFindings({ blob, prefix = "" }: SourcePart, { shown }: FindingConte
 }
 
 /** Layers that no manifest names: part of the archive all the same. */
-function strayFindings(blob: Blob, { shown }: FindingContext): Finding[] {
+function strayFindings(blob: Blob, { resolved, shown }: FindingContext): Finding[] {
+  if (resolved.roles.get(blob) === "build-record") return [];
   return blob.log.places.map((place) => ({
     ...countsOf(place),
     where: "other",

@@ -7,8 +7,7 @@ import type { Unseen } from "./model.ts";
 import type { OpenSource } from "./sources/source.ts";
 
 /** What a JSON blob is, by the way it was reached. */
-export type Role =
-  "manifest" | "config" | "attestation" | "container" | "build-record" | "other";
+export type Role = "manifest" | "config" | "attestation" | "container" | "build-record" | "other";
 
 /** How the names of blobs begin that are of no image: what an engine keeps of its builds. */
 export const BUILD_RECORDS = "build-record/";
