@@ -15,8 +15,11 @@ import type { ImageSource, OpenSource } from "./sources/source.ts";
 /** How to verify. */
 export interface VerifyOptions {
   readonly signal?: AbortSignal | undefined;
-  /** Called with the bytes read so far; an engine may be silent for long before the first. */
-  readonly onProgress?: ((bytes: number) => void) | undefined;
+  /**
+   * Called with the bytes read so far, and those that there are in all, about, where that is known; an
+   * engine may be silent for long before the first.
+   */
+  readonly onProgress?: ((bytes: number, total?: number) => void) | undefined;
 }
 
 /** A verification: its findings one by one, or the report with all of them. */
@@ -86,7 +89,7 @@ async function searchIn(opened: OpenSource, o: SearchOptions): Promise<VerifyRep
   const stop = (): void => members.stop();
   signal?.addEventListener("abort", stop);
   const context = { table, search, members, checkDigests: opened.isForeign, budget };
-  const blobs = new Blobs(context, o.onProgress);
+  const blobs = new Blobs(context, (bytes) => o.onProgress?.(bytes, opened.size));
   try {
     await opened.read(blobs);
     // a source that was closed looks like a broken one

@@ -17,6 +17,8 @@ export class EngineSource implements OpenSource {
   #open: OpenRoute | undefined;
   readonly #readRecords: ReadRecords | undefined;
   readonly limits: string[] = [];
+  /** Bytes of the image, as the engine counts them. */
+  imageSize: number | undefined;
   #isClosed = false;
 
   private constructor(id: string, routes: readonly Route[], readRecords?: ReadRecords) {
@@ -42,6 +44,11 @@ export class EngineSource implements OpenSource {
 
   get roots(): readonly string[] | undefined {
     return this.#open?.roots;
+  }
+
+  get size(): number | undefined {
+    // the content store has layers as they were compressed
+    return this.#name === "content" ? undefined : this.imageSize;
   }
 
   get route(): RouteReport {

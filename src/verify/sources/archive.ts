@@ -50,7 +50,8 @@ export function archiveFile(path: string, name = path, o: ArchiveOptions = {}): 
         throw unusable(name, errnoOf(error));
       });
       if (found.isDirectory()) throw unusable(name, "EISDIR");
-      return new OpenArchive(createReadStream(path, { highWaterMark: CHUNK }), o);
+      const stream = createReadStream(path, { highWaterMark: CHUNK });
+      return new OpenArchive(stream, o, found.isFile() ? found.size : undefined);
     },
   };
 }
@@ -74,14 +75,16 @@ export async function readTar(chunks: AsyncIterable<Buffer>, blobs: Blobs): Prom
 
 class OpenArchive implements OpenSource {
   readonly isForeign = true;
+  readonly size: number | undefined;
   readonly platform: Platform | undefined;
   parts: readonly SourcePart[] | undefined;
   partial: string | undefined;
   limits: readonly string[] | undefined;
   readonly #stream: Readable;
 
-  constructor(stream: Readable, { platform }: ArchiveOptions) {
+  constructor(stream: Readable, { platform }: ArchiveOptions, size?: number) {
     this.#stream = stream;
+    this.size = size;
     this.platform = platform;
     // it may fail before it is read
     stream.on("error", () => undefined);

@@ -52,7 +52,9 @@ export function engineImage(
       const routes = orderOf(route).map((name) => make[name]());
       const records = async (blobs: Blobs): Promise<boolean> =>
         readBuildRecords(engine, blobs, signal);
-      return EngineSource.open(id, routes, history ? records : undefined);
+      const source = await EngineSource.open(id, routes, history ? records : undefined);
+      source.imageSize = found.Size;
+      return source;
     },
   };
 }

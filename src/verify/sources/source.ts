@@ -36,6 +36,8 @@ export interface OpenSource {
   readonly limits?: readonly string[] | undefined;
   /** The way that was gone to an engine's image; known once it was read. */
   readonly route?: RouteReport;
+  /** Bytes that `read` will come to, about, where that is known: for a bar. */
+  readonly size?: number | undefined;
   /** Gives every file to `blobs`. What breaks off is told there; only a bug throws. */
   read(blobs: Blobs): Promise<void>;
   /** Lets go of it, also in the middle of reading. Never throws; safe to repeat. */
