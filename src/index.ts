@@ -194,14 +194,23 @@ export { type ExecFile, type ExecPlan, planExec, type PlannedValue } from "./exe
 export { verify, type Verification, type VerifyOptions } from "./verify/verify.ts";
 export { archiveStream } from "./verify/sources/archive.ts";
 export { layoutFolder } from "./verify/sources/layout.ts";
-export { engineImage } from "./verify/sources/engine.ts";
+export { engineImage, type EngineImageOptions } from "./verify/sources/engine.ts";
 export type { ImageSource, OpenSource } from "./verify/sources/source.ts";
 export { assertClean } from "./verify/assert-clean.ts";
-export { renderReport, reportJson } from "./verify/report.ts";
+export { renderReport, reportJson, summaryOf, type TextOptions } from "./verify/report.ts";
+export { type JunitOptions, reportJunit } from "./verify/report/junit.ts";
+export { type VerifyOutput, type VerifyView, verifyView } from "./verify/report/progress.ts";
+export { reportSarif, type SarifLog, type SarifOptions } from "./verify/report/sarif.ts";
+export { checkReportFile, writeReportFile } from "./verify/report/write.ts";
 export {
   type Finding,
   type LayerReport,
+  type MemberCounts,
+  type RouteName,
+  type RouteReport,
   type Unproved,
+  type Unseen,
+  type UnseenMember,
   verdictOf,
   type Verdict,
   type VerifyReport,

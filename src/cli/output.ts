@@ -70,6 +70,11 @@ export class Output implements Disposable {
     return this.#wantsColor && this.stderr.isTTY === true;
   }
 
+  /** Whether data on stdout may have colors: a person reads it. */
+  get dataHasColor(): boolean {
+    return this.#wantsColor && this.stdout.isTTY === true;
+  }
+
   /** Wraps a word in an SGR code, on a terminal that wants color. */
   paint(code: string, text: string): string {
     return this.hasColor ? `\u001b[${code}m${text}\u001b[0m` : text;

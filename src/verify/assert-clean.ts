@@ -1,11 +1,16 @@
 import { DockerError, LeakFoundError, PolicyError } from "../errors.ts";
 import { visible } from "../mask/visible.ts";
 import { verdictOf } from "./model.ts";
-import type { Finding, Unseen, VerifyReport } from "./model.ts";
+import type { Unseen, VerifyReport } from "./model.ts";
+import { counted, memberPlace, mendOf, placeOf, REASONS } from "./report/words.ts";
+
+/** Names of secrets that an error lists; the report has all. */
+const NAMES_SHOWN = 5;
 
 /**
- * Turns a report that is not clean into the error that stops a build or a pipeline. What was not
- * read fails always; what can't be proved fails with `strict`.
+ * Turns a report that is not clean into the error that stops a build or a pipeline. An image that was
+ * not read completely fails always; secrets that can't be proved, and files inside of layers that
+ * were not unpacked, fail with `strict`.
  *
  * @throws {@link LeakFoundError} LEAK_FOUND
  * @throws {@link DockerError} IMAGE_UNREADABLE
@@ -24,25 +29,6 @@ export function assertClean(report: VerifyReport, o: { readonly strict?: boolean
   }
 }
 
-/** Where a finding is, in one phrase: `/app/.npmrc in layer 3 (sha256:…)`. */
-export function placeOf({ where, part, path, layer, deleted }: Finding): string {
-  const name = path === "" ? "bytes between files" : path;
-  const inside = part === undefined || part === "content" ? name : `${PARTS[part]} ${name}`;
-  const from = layer === undefined ? "" : ` in layer ${layer.index + 1} (${layer.digest})`;
-  const gone = deleted === true ? ", deleted by a later layer" : "";
-  if (where === "layer" || where === "files") return `${inside}${from}${gone}`;
-  // an entry of the history names itself: history[3]
-  return where === "history" ? `${name}${from}` : `${where} ${name}${from}`;
-}
-
-const PARTS = {
-  content: "",
-  name: "the name of",
-  link: "the link target of",
-  header: "the attributes of",
-  gap: "the padding of",
-} as const;
-
 function leak({ image, findings, unseen }: VerifyReport): LeakFoundError {
   const [first] = findings;
   if (first === undefined) throw new RangeError("a report without findings");
@@ -53,35 +39,9 @@ function leak({ image, findings, unseen }: VerifyReport): LeakFoundError {
   return new LeakFoundError(
     "LEAK_FOUND",
     `${visible(image)} holds ${first.secret}${others}: ${places}${placeOf(first)}${rest}`,
-    { hint: `change ${secrets.join(", ")} at its issuer, then ${mendOf(first)}` },
+    { hint: `change ${listed(secrets)} at its issuer, then ${mendOf(first)}` },
   );
 }
-
-/** What to do about a finding, without its image: a leaked value must be changed anyway. */
-export function mendOf({ where }: Finding): string {
-  return MENDS[where];
-}
-
-const SETTING =
-  "take it out of ENV, LABEL or CMD and give it when the container starts: sealmount run";
-const ARGUMENT = "give the build no such value as argument, annotation or tag";
-
-const MENDS: Readonly<Record<Finding["where"], string>> = {
-  layer:
-    "mount the secret with RUN --mount=type=secret,id=… and write it to no file: deleting it in a later layer does not help",
-  files:
-    "write it to no file: RUN --mount=type=secret,id=… in a build, sealmount run --file for a container",
-  env: SETTING,
-  label: SETTING,
-  config: SETTING,
-  history: "use RUN --mount=type=secret,id=… in place of ARG or a value in the Dockerfile",
-  container: "give the container this value by sealmount run --env-hidden, or as a file",
-  "build-record":
-    "remove the record with: docker buildx history rm; and use RUN --mount=type=secret,id=…",
-  manifest: ARGUMENT,
-  attestation: ARGUMENT,
-  other: ARGUMENT,
-};
 
 function incomplete({ image, unseen }: VerifyReport): DockerError {
   const [first] = unseen;
@@ -97,16 +57,26 @@ function describeUnseen(unseen: Unseen | undefined): string {
   return unseen === undefined ? "not read" : `${unseen.what}: ${unseen.reason}`;
 }
 
-function unproved({ image, unproved: secrets, members }: VerifyReport): PolicyError {
+function unproved(report: VerifyReport): PolicyError {
+  const { image, unproved: secrets, members } = report;
   const names = secrets.map(({ secret, reason }) => `${secret} (${REASONS[reason]})`);
-  if (members.unseen > 0) names.push(`${members.unseen} files that were not unpacked`);
-  return new PolicyError("UNPROVED", `${visible(image)}: can't be proved: ${names.join(", ")}`, {
-    hint: "use longer values for secrets, make settings plain values, or leave out --strict",
+  const parts = names.length === 0 ? [] : [listed(names)];
+  if (members.unseen > 0) parts.push(unpackedText(report));
+  return new PolicyError("UNPROVED", `${visible(image)}: can't be proved: ${parts.join("; ")}`, {
+    hint:
+      names.length === 0
+        ? "look into these files yourself, keep them out of the image, or leave out --strict"
+        : "use longer values for secrets, make settings plain values, or leave out --strict",
   });
 }
 
-/** Why a secret can't be proved, in words. */
-export const REASONS = {
-  "too-short": "too short: such bytes occur by accident",
-  common: "a common word: it occurs in ordinary files",
-} as const;
+function unpackedText({ members, unseenMembers: [first] }: VerifyReport): string {
+  const named = first === undefined ? "" : `, first ${memberPlace(first)}: ${first.reason}`;
+  return `${counted(members.unseen, "file")} not unpacked${named}`;
+}
+
+function listed(names: readonly string[]): string {
+  const more = names.length - NAMES_SHOWN;
+  const shown = names.slice(0, NAMES_SHOWN).join(", ");
+  return more > 0 ? `${shown} and ${more} more` : shown;
+}

@@ -67,6 +67,8 @@ export interface Finding {
 export interface LayerReport extends LayerRef {
   /** Such as `linux/arm64`; only in images for several platforms. */
   readonly platform?: string;
+  /** Not searched now: an earlier search for the same secrets found nothing in it. */
+  readonly cached?: true;
   /** Bytes searched, after decompression. */
   readonly bytes: number;
   /** Members of the layer: files, directories, links. */

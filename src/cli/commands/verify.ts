@@ -3,56 +3,86 @@ import {
   BUILD,
   chooseEnvironment,
   COMMON,
+  type Engine,
   engineImage,
+  type ImageSource,
   KeyStoreError,
   type Keyring,
   openForVerify,
   parsePublicKey,
   type Project,
   publicKeyFor,
-  renderReport,
-  reportJson,
+  type RouteName,
+  type SecretSet,
   verify,
   type VerifyReport,
+  verifyView,
 } from "../../index.ts";
 import type { Context, Handler } from "../spec.ts";
 import { connect } from "./engine.ts";
 import { type KeySearch, keyringOf } from "./keyring.ts";
 import { protect } from "./masking.ts";
 import { openProject } from "./shared.ts";
+import { placesOf, writeReport } from "./verify-report.ts";
 
 /** `verify IMAGE`: looks for every secret that opens in every part of an image. */
 export const handle: Handler = async (context) => {
-  const { operands, values, out } = context;
+  const { operands, values } = context;
   const [image = ""] = operands;
+  const places = await placesOf(context);
   const project = await openProject(context);
   using keyring = keyringOf(context, project);
   const report = await searchImage(context, { project, keyring, image });
-  if (out.isJson) out.json(reportJson(report));
-  else for (const line of renderReport(report)) out.data(line);
+  await writeReport(context, report, places);
   assertClean(report, { strict: values.flag("strict") });
   return 0;
 };
 
 /** An image, and where the secrets to look for come from. */
-export interface ProofOptions {
+interface ProofOptions {
   readonly project: Project;
   readonly keyring: KeySearch;
   readonly image: string;
 }
 
-/** Searches an image for the secrets of the environments asked for, and of the build. */
-export async function searchImage(context: Context, options: ProofOptions): Promise<VerifyReport> {
-  const { host, env } = context;
+async function searchImage(context: Context, options: ProofOptions): Promise<VerifyReport> {
+  const { host, out } = context;
   const { project, keyring, image } = options;
-  const scope = await scopeOfProof(context, project, keyring);
-  using secrets = await openForVerify(project, { ...scope, keyring: keyring.find, env });
-  protect(
-    context,
-    [...secrets].map((value) => ({ value })),
-  );
+  using secrets = await secretsOfProof(context, project, keyring);
   const engine = await connect(context);
-  return await verify(engineImage(engine, image), secrets, { signal: host.signal }).report();
+  const view = verifyView(out.isJson ? NOWHERE : out.stderr, image, {
+    silence: "the engine is preparing the image",
+  });
+  try {
+    const { signal } = host;
+    const source = sourceOf(context, engine, image);
+    return await verify(source, secrets, { signal, onProgress: view.onProgress }).report();
+  } finally {
+    view.end();
+  }
+}
+
+const NOWHERE = { write: () => undefined };
+
+function sourceOf({ values }: Context, engine: Engine, image: string): ImageSource {
+  return engineImage(engine, image, {
+    route: values.get("route") as RouteName | "auto" | undefined,
+    history: values.flag("build-history"),
+  });
+}
+
+/** The secrets to look for; from now on they are masked in everything written. */
+export async function secretsOfProof(
+  context: Context,
+  project: Project,
+  keyring: KeySearch,
+): Promise<SecretSet> {
+  const { env } = context;
+  const scope = await scopeOfProof(context, project, keyring);
+  const secrets = await openForVerify(project, { ...scope, keyring: keyring.find, env });
+  const values = [...secrets].map((value) => ({ value }));
+  protect(context, values);
+  return secrets;
 }
 
 interface ProofScope {

@@ -9,7 +9,35 @@ const VERIFY: CommandSpec = {
   arguments: [{ name: "IMAGE", about: "image to look through" }],
   options: [
     ENVIRONMENTS,
-    { long: "strict", about: "a secret that can't be proved absent is exit 9" },
+    {
+      long: "strict",
+      about: "exit 9 for a secret that can't be proved absent, or a file that was not unpacked",
+    },
+    {
+      long: "format",
+      value: "FORMAT",
+      fallback: "what the file of --output ends in, else text",
+      about: "form of the report",
+      choices: ["text", "json", "sarif", "junit"],
+    },
+    {
+      long: "output",
+      short: "o",
+      value: "FILE",
+      repeat: true,
+      about: "write the report to FILE too: .sarif, .json, .xml (JUnit) or text",
+    },
+    {
+      long: "route",
+      value: "ROUTE",
+      fallback: "auto: the fastest of them that only reads",
+      about: "how to read the engine's image",
+      choices: ["auto", "content", "folders", "save", "push"],
+    },
+    {
+      long: "build-history",
+      about: "search what the engine keeps of its builds too: of all, not this image's alone",
+    },
     KEY_FILE,
     ...ENGINE,
     ...MANIFEST,
@@ -18,12 +46,15 @@ const VERIFY: CommandSpec = {
   examples: [
     { does: "every secret that the keys here open", line: "sealmount verify cats" },
     { does: "those of two environments", line: "sealmount verify --env test --env prod cats" },
-    { does: "as a gate in CI", line: "sealmount verify --strict --json cats" },
+    {
+      does: "as a gate in CI, with files for it",
+      line: "sealmount verify --strict -o leaks.sarif -o leaks.xml cats",
+    },
   ],
   exits: [0, 2, 3, 4, 5, 6, 8, 9, 130],
   notes: [
-    "Looked for: raw, base64 (both alphabets), hex, percent and JSON forms, also in files that a " +
-      "later layer deletes. Secrets too short to prove are listed, never passed in silence.",
+    "Looked for in every disguise that docs/verify.md lists, also in files that a later layer " +
+      "deletes and inside of archives. What can't be proved is listed, never passed in silence.",
   ],
   load: () => import("../commands/verify.ts"),
 };

@@ -278,6 +278,12 @@ describe("exec and run, without an engine", () => {
     [["build", "--via", "docker", "--verify", "."], 2, "USAGE_CONFLICT"],
     [["build", "--via", "podman", "--verify", "-t", "x", "."], 2, "USAGE_CONFLICT"],
     [["verify", "image"], 6, "DOCKER_UNREACHABLE"],
+    [["verify", "--format", "html", "image"], 2, "USAGE"],
+    [["verify", "--route", "nonsense", "image"], 2, "USAGE"],
+    [["verify", "-o", "nowhere/x.sarif", "image"], 2, "USAGE"],
+    [["verify", "-o", ".", "image"], 2, "USAGE"],
+    [["verify", "-o", "iterapp.toml/x", "image"], 2, "USAGE"],
+    [["verify", "--format", "sarif", "-o", "a.json", "-o", "b.json", "image"], 2, "USAGE_CONFLICT"],
   ])("%j exits %i", async (argv, code, error) => {
     const ran = await run(argv, { env: { DOCKER_HOST: "unix:///nowhere" } });
     expect(ran.stderr).toContain(`[${error}]`);
@@ -327,6 +333,12 @@ describe("exec and run, without an engine", () => {
   ])("build %j is refused before anything is read", async (argv, error) => {
     const ran = await run(["build", ...argv], { env: { DOCKER_HOST: "unix:///nowhere" } });
     expect(ran.stderr).toContain(`[${error}]`);
+    expect(ran.code).toBe(2);
+  });
+
+  it("verify refuses two forms for stdout", async () => {
+    const ran = await run(["verify", "--json", "--format", "junit", "image"]);
+    expect(JSON.parse(ran.stderr)).toMatchObject({ error: { code: "USAGE_CONFLICT" } });
     expect(ran.code).toBe(2);
   });
 

@@ -3,91 +3,8 @@ import { SealmountError } from "../../../src/errors.ts";
 import { assertClean } from "../../../src/verify/assert-clean.ts";
 import { verdictOf } from "../../../src/verify/model.ts";
 import type { VerifyReport } from "../../../src/verify/model.ts";
-import { renderReport, reportJson } from "../../../src/verify/report.ts";
-
-const digest = (character: string): string => `sha256:${character.repeat(64)}`;
-
-const NO_MEMBERS = { count: 0, bytes: 0, unseen: 0 };
-
-const LAYER = { index: 0, bytes: 1, files: 1, findings: 0, members: NO_MEMBERS };
-
-const CLEAN: VerifyReport = {
-  image: "cats:1",
-  configs: [digest("c")],
-  layers: [
-    {
-      index: 0,
-      digest: digest("a"),
-      createdBy: "ADD rootfs",
-      bytes: 4_200_000,
-      files: 400,
-      findings: 0,
-      members: NO_MEMBERS,
-    },
-    {
-      index: 1,
-      digest: digest("b"),
-      createdBy: "RUN  make &&\n\tmake install",
-      bytes: 12_345,
-      files: 3,
-      findings: 0,
-      members: NO_MEMBERS,
-    },
-  ],
-  bytes: 4_212_345,
-  files: 403,
-  members: NO_MEMBERS,
-  secrets: 2,
-  needles: 24,
-  findings: [],
-  omitted: 0,
-  unproved: [],
-  unseen: [],
-  unseenMembers: [],
-  absent: [],
-  limits: ["a limit"],
-};
-
-const LEAKY: VerifyReport = {
-  ...CLEAN,
-  layers: CLEAN.layers.map((layer) => ({ ...layer, findings: layer.index })),
-  findings: [
-    {
-      secret: "prod/API_KEY",
-      encoding: "raw",
-      also: ["base64"],
-      where: "layer",
-      part: "content",
-      layer: { index: 1, digest: digest("b"), createdBy: "COPY . ." },
-      path: "/app/.npmrc",
-      deleted: true,
-      offset: 19,
-      count: 2,
-    },
-    {
-      secret: "build/npm-token",
-      encoding: "raw",
-      where: "env",
-      path: "NPM_TOKEN",
-      offset: 10,
-      count: 1,
-    },
-  ],
-};
-
-const UNPROVED: VerifyReport = {
-  ...CLEAN,
-  unproved: [
-    { secret: "prod/PIN", reason: "too-short" },
-    { secret: "prod/FLAG", reason: "common" },
-  ],
-};
-
-const INCOMPLETE: VerifyReport = {
-  ...UNPROVED,
-  unseen: [{ what: digest("d"), reason: "missing from the archive" }],
-  absent: ["linux/arm64"],
-};
+import { renderReport, reportJson, summaryOf } from "../../../src/verify/report.ts";
+import { CLEAN, digest, INCOMPLETE, LAYER, LEAKY, UNPACKED, UNPROVED } from "./reports.ts";
 
 function errorOf(report: VerifyReport, strict = false): SealmountError | undefined {
   try {
@@ -105,33 +22,58 @@ describe("renderReport", () => {
       "layer 1/2  sha256:aaaaaaaaaaaa  4.2 MB, 400 files  nothing found  ADD rootfs",
       "layer 2/2  sha256:bbbbbbbbbbbb  12.3 kB, 3 files  nothing found  RUN make && make install",
       "cats:1: clean; searched 2 layers, 403 files, 4.2 MB for 24 forms of 2 secrets",
+      `  config: ${digest("c")}`,
       "  note: a limit",
     ]);
   });
 
-  it("IT12: leaks, with layer, path, instruction and how to mend them", () => {
-    expect(renderReport(LEAKY).slice(1, -1)).toEqual([
+  it("IT12: leaks by secret, with layer, path, instruction and how to mend them", () => {
+    expect(renderReport(LEAKY).slice(1, -2)).toEqual([
       "layer 2/2  sha256:bbbbbbbbbbbb  12.3 kB, 3 files  LEAK (1)  RUN make && make install",
-      `leak: prod/API_KEY (raw, base64) in /app/.npmrc in layer 2 (${digest("b")}), deleted by a later layer, at byte 19, 2 times`,
-      "  made by: COPY . .",
+      "leak: prod/API_KEY in 1 place",
+      "  /app/.npmrc in layer 2 (sha256:bbbbbbbbbbbb), deleted by a later layer: raw, base64 at byte 19, 2 times",
+      "    made by: COPY . .",
+      "  mend: change prod/API_KEY at its issuer and seal the new value: sealmount set",
       "  mend: mount the secret with RUN --mount=type=secret,id=… and write it to no file: deleting it in a later layer does not help",
-      "leak: build/npm-token (raw) in env NPM_TOKEN, at byte 10",
+      "leak: build/npm-token in 1 place",
+      "  env NPM_TOKEN: raw at byte 10",
+      "  mend: change build/npm-token at its issuer and seal the new value: sealmount set",
       "  mend: take it out of ENV, LABEL or CMD and give it when the container starts: sealmount run",
       "cats:1: LEAK, 2 places; searched 2 layers, 403 files, 4.2 MB for 24 forms of 2 secrets",
     ]);
   });
 
   it("RI18: what can't be proved, and what was not read", () => {
-    const lines = renderReport(INCOMPLETE).slice(2);
+    const lines = renderReport(INCOMPLETE).slice(2, -2);
     expect(lines).toEqual([
       "unproved: prod/PIN: too short: such bytes occur by accident",
       "unproved: prod/FLAG: a common word: it occurs in ordinary files",
       `not read: ${digest("d")}: missing from the archive`,
       "not here: linux/arm64",
       "cats:1: NOT PROVED, parts could not be read; searched 2 layers, 403 files, 4.2 MB for 24 forms of 0 secrets",
-      "  note: a limit",
     ]);
-    expect(renderReport(UNPROVED).at(-2)).toContain("clean of all but 2 that can't be proved");
+    expect(summaryOf(UNPROVED)).toContain("clean of all but 2 that can't be proved");
+  });
+
+  it("RI18: files that were not unpacked, and how many were", () => {
+    expect(renderReport(UNPACKED).slice(2, -2)).toEqual([
+      "not unpacked: /a.7z in layer 2 (sha256:bbbbbbbbbbbb): an unknown kind: 7z",
+      "not unpacked: /b.zip!/c in layer 2 (sha256:bbbbbbbbbbbb): encrypted",
+      "not unpacked: 1 more",
+      "cats:1: clean of all but 3 files not unpacked; searched 2 layers, 403 files, 4.2 MB, 4 members unpacked to 1.5 MB for 24 forms of 2 secrets",
+    ]);
+  });
+
+  it("which layers an earlier verdict vouches for, the way to the bytes, and a source that is a part", () => {
+    const layers = CLEAN.layers.map((layer) => ({ ...layer, cached: true }) as const);
+    const skipped = [{ name: "content", reason: "no content store" }] as const;
+    const route = { name: "folders", skipped } as const;
+    const lines = renderReport({ ...CLEAN, layers, route, partial: "its merged files" });
+    expect(lines[0]).toContain("  nothing found before  ADD rootfs");
+    expect(lines[2]).toMatch(
+      /^cats:1: clean in its merged files, no more; searched 2 layers \(2 by an earlier verdict\), /u,
+    );
+    expect(lines[4]).toBe("  read by: folders (content: no content store)");
   });
 
   it("counts the layers of each platform for itself, and names an entry of the history once", () => {
@@ -142,7 +84,20 @@ describe("renderReport", () => {
     const findings = [{ ...history, offset: 0, count: 1 }];
     const lines = renderReport({ ...CLEAN, layers, findings });
     expect(lines[3]).toMatch(/^layer 2\/2 {2}sha256:bbbbbbbbbbbb {2}linux\/arm64 /u);
-    expect(lines[4]).toBe("leak: S (raw) in history[3], at byte 0");
+    expect(lines[5]).toBe("  history[3]: raw at byte 0");
+  });
+
+  it("stays short: 20 places of a secret, 10 files that were not unpacked", () => {
+    const places = Array.from({ length: 33 }, (_, i) => ({ ...LEAKY.findings[1], path: `V${i}` }));
+    const findings = places as unknown as VerifyReport["findings"];
+    const unseenMembers = Array.from({ length: 20 }, (_, i) => ({ path: `/${i}`, reason: "x" }));
+    const members = { count: 0, bytes: 0, unseen: 50 };
+    const lines = renderReport({ ...CLEAN, findings, unseenMembers, members });
+    expect(lines.filter((line) => line.startsWith("  env V"))).toHaveLength(20);
+    expect(lines).toContain("  and 13 more: --json lists them");
+    expect(lines.filter((line) => line.startsWith("not unpacked: /"))).toHaveLength(10);
+    expect(lines).toContain("not unpacked: 40 more");
+    expect(lines.filter((line) => line.startsWith("  mend:"))).toHaveLength(2);
   });
 
   it("shortens a long instruction, and escapes the name of the image", () => {
@@ -152,6 +107,15 @@ describe("renderReport", () => {
     expect(lines[1]).toBe("leak: 3 more occurrences in places not listed");
     expect(lines[2]).toMatch(/^a\\x1b\[2J: clean/u);
   });
+
+  it.each([
+    [LEAKY, "\u001b[1;31mLEAK, 2 places\u001b[0m"],
+    [UNPROVED, "\u001b[33munproved:\u001b[0m prod/PIN"],
+    [CLEAN, "\u001b[32mclean\u001b[0m"],
+  ])("has colours when asked for, and no escape else", (report, colored) => {
+    expect(renderReport(report, { color: true }).join("\n")).toContain(colored);
+    expect(renderReport(report).join("\n")).not.toContain("\u001b");
+  });
 });
 
 describe("reportJson", () => {
@@ -160,6 +124,7 @@ describe("reportJson", () => {
     ["leak", LEAKY],
     ["leak", { ...LEAKY, unseen: INCOMPLETE.unseen }],
     ["unproved", UNPROVED],
+    ["unproved", UNPACKED],
     ["incomplete", INCOMPLETE],
   ] as const)("%s", (verdict, report) => {
     expect(verdictOf(report)).toBe(verdict);
@@ -194,5 +159,23 @@ describe("assertClean", () => {
   it("RI18: secrets that can't be proved fail with strict", () => {
     expect(errorOf(UNPROVED)).toBeUndefined();
     expect(errorOf(UNPROVED, true)).toMatchObject({ code: "UNPROVED", exitCode: 9 });
+  });
+
+  it("RI18: files that were not unpacked fail with strict, and the first is named", () => {
+    expect(errorOf(UNPACKED)).toBeUndefined();
+    expect(errorOf(UNPACKED, true)).toMatchObject({
+      code: "UNPROVED",
+      exitCode: 9,
+      message:
+        "cats:1: can't be proved: 3 files not unpacked, first /a.7z in layer 2 (sha256:bbbbbbbbbbbb): an unknown kind: 7z",
+    });
+  });
+
+  it("names a few of many secrets", () => {
+    const unproved = Array.from({ length: 8 }, (_, i) => ({
+      secret: `S${i}`,
+      reason: "common" as const,
+    }));
+    expect(errorOf({ ...CLEAN, unproved }, true)?.message).toMatch(/S4 \([^)]*\) and 3 more$/u);
   });
 });
