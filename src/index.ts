@@ -118,6 +118,7 @@ export type {
   BuildRequest,
   BuildResult,
   BuildSecrets,
+  Made,
   SecretCache,
 } from "./build/options.ts";
 export type { BuildPlan, PlannedSecret } from "./build/plan.ts";
@@ -130,6 +131,7 @@ export {
   type ViaRequest,
   type ViaResult,
 } from "./build/via.ts";
+export { buildViaProved, type ProvedViaResult, type ViaProofOptions } from "./build/via-proof.ts";
 export type { ViaPlan, ViaTool } from "./build/via-plan.ts";
 
 // run and exec
@@ -194,6 +196,7 @@ export { type ExecFile, type ExecPlan, planExec, type PlannedValue } from "./exe
 export { verify, type Verification, type VerifyOptions } from "./verify/verify.ts";
 export { archiveStream } from "./verify/sources/archive.ts";
 export { layoutFolder } from "./verify/sources/layout.ts";
+export { mergedFolder, mergedTar } from "./verify/sources/merged.ts";
 export { engineImage, type EngineImageOptions } from "./verify/sources/engine.ts";
 export type { ImageSource, OpenSource } from "./verify/sources/source.ts";
 export { assertClean } from "./verify/assert-clean.ts";

@@ -13,6 +13,7 @@ import { factsOf, refuseUnsupported, type EngineFacts } from "./engine-facts.ts"
 import { FlagMask } from "./flag-mask.ts";
 import { BuildGuard } from "./guard-build.ts";
 import { PlaintextError } from "./guard-refuse.ts";
+import { holdBack } from "./held-back.ts";
 import { readInputs, type BuildInputs } from "./inputs.ts";
 import { localServices } from "./local-services.ts";
 import { Report, type Job, type RunningJob } from "./job.ts";
@@ -20,6 +21,7 @@ import type { BuildOptions, BuildRequest, BuildResult } from "./options.ts";
 import { isImage, outputsOf } from "./outputs.ts";
 import { assemblePlan, type BuildPlan } from "./plan.ts";
 import { postBuild } from "./post-build.ts";
+import { exportCaches, proveAndRelease } from "./proof.ts";
 import { IMAGE_DIGEST, pushImages } from "./push.ts";
 import { removeStaleResults, writeResults } from "./results.ts";
 import { cachedSteps, withoutDigests, withSecretCache } from "./secret-cache.ts";
@@ -74,7 +76,9 @@ export async function build(options: BuildOptions): Promise<BuildResult> {
   if (options.signal?.aborted === true) abort();
   try {
     await removeStaleResults(options);
-    const job = { options, secrets, logins, inputs, plan, stop, report };
+    await using held = isHeldBack(options) ? await holdBack(options) : undefined;
+    const first = held?.options ?? options;
+    const job = { options: first, held, secrets, logins, inputs, plan, stop, report };
     const result = await buildGuarded(job, guard);
     await writeResults(options, result);
     return result;
@@ -141,16 +145,45 @@ async function buildPlanned(job: Job, guard: BuildGuard | undefined): Promise<Bu
     for (const text of (await begun) ?? []) report.emit({ kind: "warning", text });
     const places = { ...serving.places, ...local.places };
     const { caches } = local;
-    const { answer, facts } = await run({ ...job, session, places, caches }, connections);
+    const running = { ...job, session, places, caches };
+    const { answer, facts } = await run(running, connections);
     await local.finish(answer);
     const imageId = imageIdOf(options, answer);
-    // an engine with containerd's store pushes while it exports
-    const isPushed = facts.containerd || connections.control === null;
-    const metadata = isPushed ? answer : await pushImages(options, answer, stop.signal);
+    const made = { imageId, answer, facts };
+    const metadata = await release(running, made, connections);
+    if (job.held?.hasCaches === true && connections.control !== null)
+      await local.finishCaches(
+        await exportCaches(running, { control: connections.control, facts }),
+      );
     return { imageId, tags: plan.tags, opened: served.opened, warnings: report.warnings, metadata };
   } finally {
     await connections.close();
   }
+}
+
+/** @returns what the exporters answered, and the registry */
+async function release(
+  { options, held, report, stop: { signal } }: RunningJob,
+  { imageId, answer, facts }: Built,
+  { control }: Connections,
+): Promise<ReadonlyMap<string, string>> {
+  const { containerd } = facts;
+  if (held !== undefined)
+    return proveAndRelease({ held, report, signal, imageId, answer, hasContainerd: containerd });
+  // an engine with containerd's store pushes while it exports
+  return containerd || control === null ? answer : pushImages(options, answer, signal);
+}
+
+/** What the engine has made. */
+interface Built {
+  readonly imageId: string;
+  readonly answer: ReadonlyMap<string, string>;
+  readonly facts: EngineFacts;
+}
+
+/** A question about the Dockerfile makes nothing. */
+function isHeldBack({ prove, call }: BuildOptions): boolean {
+  return prove !== undefined && readCall(call) === null;
 }
 
 async function run(
@@ -161,10 +194,18 @@ async function run(
   stop.signal.throwIfAborted();
   const workers = control === null ? null : await control.listWorkers(stop.signal);
   const facts = factsOf(options.engine.version.engine, workers);
-  refuseUnsupported(options, facts, hasFrontend(job));
-  if (control !== null) return { answer: await solveBuild(job, { control, facts }), facts };
+  refuseUnsupported(job.held?.asked ?? options, facts, hasFrontend(job));
+  if (control !== null)
+    return { answer: await solveBuild(firstOf(job), { control, facts }), facts };
   warnOfRoad(job, facts);
   return { answer: await postBuild(job), facts };
+}
+
+/** What is held back comes without caches of its own: they would be seen before it is proved. */
+function firstOf(job: RunningJob): RunningJob {
+  if (job.held === undefined) return job;
+  const exports = job.caches.exports.filter(({ type }) => type === "inline");
+  return { ...job, caches: { ...job.caches, exports } };
 }
 
 /**

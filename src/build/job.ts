@@ -5,6 +5,7 @@ import type { BuildAnswer } from "./answer.ts";
 import type { BuildEvent } from "./events.ts";
 import { failure } from "./failure.ts";
 import type { Caches } from "./caches.ts";
+import type { HeldBack } from "./held-back.ts";
 import type { BuildInputs } from "./inputs.ts";
 import type { BuildOptions } from "./options.ts";
 import { type BuildPlan, mountableIds } from "./plan.ts";
@@ -18,6 +19,8 @@ import { Steps } from "./steps.ts";
 /** One build under way. */
 export interface Job {
   readonly options: BuildOptions;
+  /** Where {@link options} are not what was asked for: results that are to be proved first. */
+  readonly held?: HeldBack | undefined;
   readonly secrets: JoinedSecrets;
   readonly logins: SourceLogins | undefined;
   readonly inputs: BuildInputs;

@@ -115,6 +115,11 @@ export interface BuildOptions extends BuildRequest {
   readonly guard?: Guard | undefined;
   /** Has steps run again when the value of a secret that they mount has changed. */
   readonly secretCache?: SecretCache | undefined;
+  /**
+   * Looks at what the build has made, before anybody can see it: it gets its names and places, is
+   * pushed, and its caches are exported, when this returns; when it throws, it is removed.
+   */
+  readonly prove?: ((made: readonly Made[]) => Promise<void>) | undefined;
   /** Where `--output -` goes. */
   readonly stdout?: Writable | undefined;
   /** Further services of the session; they come before our own of the same name. */
@@ -126,6 +131,21 @@ export interface BuildOptions extends BuildRequest {
   /** Replaces secrets in text that comes back from the engine; asked for every line. */
   readonly mask?: ((text: string) => string) | undefined;
 }
+
+/** Something that a build has made and that nobody else can see yet. */
+export type Made =
+  /** In the engine's store, by its id alone. */
+  | { readonly kind: "image"; readonly id: string; readonly name: string }
+  | {
+      /**
+       * Merged files in a folder or a tar, and images as an archive or a folder with an OCI layout.
+       */
+      readonly kind: "folder" | "tar" | "archive" | "layout";
+      /** Where it is meanwhile; absolute. */
+      readonly path: string;
+      /** Where it is to go, as written. */
+      readonly name: string;
+    };
 
 /** A finished build. */
 export interface BuildResult {

@@ -13,7 +13,7 @@ import { outputsOf } from "./outputs.ts";
 /** What the exporters call the digest of the image: where it was pushed to, else in the engine's store. */
 export const IMAGE_DIGEST = "containerimage.digest";
 /** The same for its configuration, by which an engine with a store of its own knows an image. */
-const CONFIG_DIGEST = "containerimage.config.digest";
+export const CONFIG_DIGEST = "containerimage.config.digest";
 
 /**
  * Pushes every tag of the outputs that ask for it. The login goes to the engine in a header, as with

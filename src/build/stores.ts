@@ -39,6 +39,8 @@ export interface Stores {
    * @throws {@link BuildError} BUILD_OUTPUT
    */
   finish(this: void, metadata: ReadonlyMap<string, string>): Promise<void>;
+  /** The same for its caches alone. */
+  finishCaches(this: void, metadata: ReadonlyMap<string, string>): Promise<void>;
 }
 
 /** BuildKit's name of the store that an output without tar goes to; it has only one. */
@@ -74,14 +76,18 @@ export async function openStores(
   const output = await outputFolder(request);
   if (output !== null) folders.add(EXPORT, output, true);
   const { stores } = folders;
+  const finishCaches: Stores["finishCaches"] = async (metadata) => {
+    for (const one of exports.filter(({ type }) => type === "local"))
+      await finishCache(resolve(request.cwd, one.attributes["dest"] ?? ""), one, metadata);
+  };
   return {
     services: stores.size === 0 ? [] : [contentService(stores, { onFailure })],
     caches: { imports: imported, exports: exported },
     places,
     warnings,
+    finishCaches,
     async finish(metadata) {
-      for (const one of exports.filter(({ type }) => type === "local"))
-        await finishCache(resolve(request.cwd, one.attributes["dest"] ?? ""), one, metadata);
+      await finishCaches(metadata);
       if (output !== null) await finishOutput(output, metadata);
     },
   };
@@ -217,7 +223,11 @@ async function finishCache(
   await put(root, text, [{ ref: attributes["tag"] ?? "latest", image: "" }]);
 }
 
-async function finishOutput(root: string, metadata: ReadonlyMap<string, string>): Promise<void> {
+/** Writes an image that is in a layout into its index. @throws {@link BuildError} BUILD_OUTPUT */
+export async function finishOutput(
+  root: string,
+  metadata: ReadonlyMap<string, string>,
+): Promise<void> {
   const text = metadata.get(IMAGE_MANIFEST);
   if (text === undefined) throw unindexed("the engine named no manifest");
   const names = (metadata.get(IMAGE_NAMES) ?? "").split(",").filter((name) => name !== "");

@@ -64,6 +64,8 @@ export interface Seal {
   readonly keys: ReadonlyMap<Scope, string>;
   /** Refuse boxes without an envelope, that is, sealed by another tool. */
   readonly requireBound: boolean;
+  /** Prove that no secret is in it before a build's result gets its name. */
+  readonly verify: boolean;
 }
 
 /** An item of `[[secret_files]]`: files that hold for every environment. */

@@ -20,12 +20,14 @@ export function readSeal(root: Fields, { folderName, inherited }: SealDefaults):
     app: undefined,
     keys: new Map<Scope, string>(),
     requireBound: false,
+    verify: false,
   };
   const publicKey = own.publicKey ?? inherited?.publicKey;
   return {
     app: own.app ?? parent.app ?? nameOf(root, folderName),
     keys: new Map([...parent.keys, ...own.keys]),
     requireBound: own.requireBound ?? parent.requireBound,
+    verify: own.verify ?? parent.verify,
     ...(publicKey === undefined ? {} : { publicKey }),
   };
 }
@@ -35,16 +37,18 @@ interface OwnSeal {
   readonly publicKey?: string | undefined;
   readonly keys: readonly [Scope, string][];
   readonly requireBound?: boolean | undefined;
+  readonly verify?: boolean | undefined;
 }
 
 function readOwn(fields: Fields | undefined): OwnSeal {
   if (!fields) return { keys: [] };
-  fields.refuseUnknown(["app", "public_key", "keys", "require_bound"], "key of [seal]");
+  fields.refuseUnknown(["app", "public_key", "keys", "require_bound", "verify"], "key of [seal]");
   return {
     app: readApp(fields),
     publicKey: readPublicKey(fields, "public_key"),
     keys: readKeys(fields.table("keys")),
     requireBound: fields.flag("require_bound"),
+    verify: fields.flag("verify"),
   };
 }
 

@@ -12,6 +12,8 @@ export interface Blob extends Content {
   readonly stored?: number;
   /** Why the bytes were not all searched; the blob proves nothing then. */
   readonly trouble: string | undefined;
+  /** Not read this time: an earlier search has shown what is said here, and that nothing is in it. */
+  readonly cached?: true;
 }
 
 /** Bytes needed to tell a compression. */

@@ -3,9 +3,23 @@ import { BlobScan } from "./blob.ts";
 import type { Blob } from "./blob.ts";
 import type { ScanContext } from "./content.ts";
 import { blobName } from "./manifests.ts";
+import { PassedOver } from "./verdicts/passed-over.ts";
+import { blobOf } from "./verdicts/verdict.ts";
+import type { Verdicts } from "./verdicts/verdicts.ts";
 
 /** Links that are followed for one name: `docker save` of 20.10 links equal layers once. */
 const LINK_LIMIT = 8;
+
+/** Takes the bytes of one file as they come. */
+export interface BlobReader {
+  /** Resolves when they are searched, so a caller that waits is slowed down. */
+  write(chunk: Buffer): Promise<void>;
+  /**
+   * @param isComplete - false when the source ended before the file did
+   * @param reason - why it did, where that is known
+   */
+  end(isComplete: boolean, reason?: string): Promise<Blob>;
+}
 
 /**
  * The files of one image, whatever they come from: documents and layers, in any order. Nothing is
@@ -14,16 +28,21 @@ const LINK_LIMIT = 8;
 export class Blobs {
   readonly #context: ScanContext;
   readonly #onProgress: ((bytes: number) => void) | undefined;
+  readonly #verdicts: Verdicts | undefined;
   readonly #all: Blob[] = [];
   readonly #byName = new Map<string, Blob>();
   readonly #links = new Map<string, string>();
   #bytes = 0;
   #trouble: string | undefined;
 
-  /** @param onProgress - called with the bytes that came so far */
-  constructor(context: ScanContext, onProgress?: (bytes: number) => void) {
+  /**
+   * @param onProgress - called with the bytes that came so far
+   * @param verdicts - stay the caller's
+   */
+  constructor(context: ScanContext, onProgress?: (bytes: number) => void, verdicts?: Verdicts) {
     this.#context = context;
     this.#onProgress = onProgress;
+    this.#verdicts = verdicts;
   }
 
   /** Every file, also one whose name comes again. */
@@ -41,27 +60,39 @@ export class Blobs {
     this.#trouble ??= trouble;
   }
 
-  /** True for a blob that need not be read (again). */
+  /**
+   * Says that this blob need not be read, or not again: an earlier search has shown that none of the
+   * secrets is in it, and it is part of the image from now on; or it was read already.
+   */
   isKnown(digest: string): boolean {
-    return this.#byName.has(blobName(digest));
+    const name = blobName(digest);
+    const known = this.#byName.get(name);
+    if (known !== undefined) return known.trouble === undefined;
+    const verdict = this.#verdicts?.cleanOf(name);
+    if (verdict === undefined) return false;
+    this.#add(blobOf(name, verdict));
+    return true;
   }
 
   /**
    * Begins a file: `blobs/sha256/…` where its digest is known, else its path in the source. One at
    * a time: end it with {@link end} before the next.
    */
-  begin(name: string): BlobScan {
-    return new BlobScan(name, this.#context);
+  begin(name: string): BlobReader {
+    const context = this.#context;
+    const verdict = this.#verdicts?.cleanOf(name);
+    if (verdict !== undefined) return new PassedOver(name, verdict, context.checkDigests);
+    return new BlobScan(name, this.#verdicts?.contextFor(name, context) ?? context);
   }
 
   /**
    * @param isComplete - false when the source ended before the file did
    * @param reason - why it did, where that is known
    */
-  async end(scan: Pick<BlobScan, "end">, isComplete: boolean, reason?: string): Promise<Blob> {
+  async end(scan: BlobReader, isComplete: boolean, reason?: string): Promise<Blob> {
     const blob = await scan.end(isComplete, reason);
-    this.#all.push(blob);
-    this.#byName.set(blob.name, blob);
+    this.#add(blob);
+    await this.#verdicts?.keep(blob);
     return blob;
   }
 
@@ -113,5 +144,10 @@ export class Blobs {
       wanted = target;
     }
     return undefined;
+  }
+
+  #add(blob: Blob): void {
+    this.#all.push(blob);
+    this.#byName.set(blob.name, blob);
   }
 }

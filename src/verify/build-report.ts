@@ -92,6 +92,7 @@ function layerReport(layer: PlacedLayer, findings: number, isOneOfSeveral: boole
   return {
     ...layer.ref,
     ...(isOneOfSeveral ? { platform: visible(platform) } : {}),
+    ...(layer.blob?.cached === true ? { cached: true } : {}),
     bytes: layer.blob?.bytes ?? 0,
     files: layer.blob?.files ?? 0,
     findings,

@@ -36,6 +36,26 @@ export class PathIndex {
     return false;
   }
 
+  /** What {@link PathIndex.fromBytes} reads again: 8 bytes a path. */
+  toBytes(): Buffer {
+    this.#sort();
+    const kept = this.#hashes.slice(0, this.#count).filter((hash, i, all) => hash !== all[i - 1]);
+    return Buffer.from(kept.buffer);
+  }
+
+  /** @returns null when it is no index */
+  static fromBytes(bytes: Buffer): PathIndex | null {
+    const { BYTES_PER_ELEMENT: size } = Float64Array;
+    if (bytes.length % size !== 0) return null;
+    const index = new PathIndex();
+    index.#count = bytes.length / size;
+    // one more, so that adding can double it
+    index.#hashes = new Float64Array(index.#count + 1);
+    Buffer.from(index.#hashes.buffer).set(bytes);
+    index.#sorted = false;
+    return index;
+  }
+
   #insert(kind: Kind, path: string): void {
     if (this.#count === this.#hashes.length) {
       const larger = new Float64Array(this.#count * 2);
@@ -47,8 +67,7 @@ export class PathIndex {
   }
 
   #has(kind: Kind, path: string): boolean {
-    if (!this.#sorted) this.#hashes.subarray(0, this.#count).sort();
-    this.#sorted = true;
+    this.#sort();
     const wanted = hash53(kind, path);
     let low = 0;
     let high = this.#count;
@@ -58,6 +77,11 @@ export class PathIndex {
       else high = middle;
     }
     return low < this.#count && this.#hashes[low] === wanted;
+  }
+
+  #sort(): void {
+    if (!this.#sorted) this.#hashes.subarray(0, this.#count).sort();
+    this.#sorted = true;
   }
 }
 

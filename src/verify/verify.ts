@@ -1,5 +1,6 @@
 import { InterruptedError } from "../errors.ts";
 import { wipeNeedles } from "../needles/needle.ts";
+import type { Needle } from "../needles/needle.ts";
 import { provability } from "../needles/provability.ts";
 import { NeedleSearch } from "../needles/search.ts";
 import { NeedleTable } from "../needles/table.ts";
@@ -11,6 +12,7 @@ import { JSON_BUDGET } from "./content.ts";
 import { MemberQueue } from "./members/queue.ts";
 import type { Finding, VerifyReport } from "./model.ts";
 import type { ImageSource, OpenSource } from "./sources/source.ts";
+import { Verdicts } from "./verdicts/verdicts.ts";
 
 /** How to verify. */
 export interface VerifyOptions {
@@ -20,6 +22,13 @@ export interface VerifyOptions {
    * engine may be silent for long before the first.
    */
   readonly onProgress?: ((bytes: number, total?: number) => void) | undefined;
+  /**
+   * Variables by which this user's cache folder is found, where verdicts on layers are kept: a layer
+   * is searched once for each secret. Without them, every layer is searched.
+   */
+  readonly env?: Readonly<Record<string, string | undefined>> | undefined;
+  /** False: every layer is searched, whatever is known of it, and nothing is kept. */
+  readonly cache?: boolean | undefined;
 }
 
 /** A verification: its findings one by one, or the report with all of them. */
@@ -57,15 +66,16 @@ export function verify(
 async function scan(
   source: ImageSource,
   secrets: readonly Secret[],
-  { signal, onProgress }: VerifyOptions,
+  o: VerifyOptions,
 ): Promise<VerifyReport> {
+  const { signal } = o;
   throwIfAborted(signal);
   const opened = await source.open(signal);
   const abort = (): void => opened.close();
   signal?.addEventListener("abort", abort);
   try {
     throwIfAborted(signal);
-    return await searchIn(opened, { image: source.name, secrets, signal, onProgress });
+    return await searchIn(opened, { ...o, source, secrets });
   } finally {
     signal?.removeEventListener("abort", abort);
     opened.close();
@@ -73,35 +83,48 @@ async function scan(
 }
 
 interface SearchOptions extends VerifyOptions {
-  readonly image: string;
+  readonly source: ImageSource;
   readonly secrets: readonly Secret[];
 }
 
 async function searchIn(opened: OpenSource, o: SearchOptions): Promise<VerifyReport> {
-  const { image, secrets, signal } = o;
+  const { source, secrets, signal } = o;
   const needles = secrets
     .filter((secret) => provability(secret) === "provable")
     .flatMap((secret) => needlesOf(secret));
   const table = new NeedleTable(needles);
   const search = new NeedleSearch(table);
   const budget = { json: JSON_BUDGET };
+  using verdicts = verdictsFor(opened, o, needles);
   const members = new MemberQueue(table);
   const stop = (): void => members.stop();
   signal?.addEventListener("abort", stop);
   const context = { table, search, members, checkDigests: opened.isForeign, budget };
-  const blobs = new Blobs(context, (bytes) => o.onProgress?.(bytes, opened.size));
+  const blobs = new Blobs(context, (bytes) => o.onProgress?.(bytes, opened.size), verdicts);
   try {
     await opened.read(blobs);
     // a source that was closed looks like a broken one
     throwIfAborted(signal);
-    return buildReport(blobs, { image, opened, secrets, table });
+    return buildReport(blobs, { image: source.name, opened, secrets, table });
   } finally {
     signal?.removeEventListener("abort", stop);
     await members.close();
+    await verdicts?.trim();
     search.end();
     table.wipe();
     wipeNeedles(needles);
   }
+}
+
+function verdictsFor(
+  { isForeign }: OpenSource,
+  { source: { voucher }, env, cache }: SearchOptions,
+  needles: readonly Needle[],
+): Verdicts | undefined {
+  if (cache === false || env === undefined) return undefined;
+  // bytes that nobody vouches for, and whose digests nobody computes, prove nothing for tomorrow
+  if (!isForeign && voucher === undefined) return undefined;
+  return Verdicts.open({ env, voucher: isForeign ? undefined : voucher, needles });
 }
 
 function throwIfAborted(signal: AbortSignal | undefined): void {

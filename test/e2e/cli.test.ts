@@ -193,6 +193,8 @@ describe("build and verify", () => {
     const ran = await sealmount(args, at);
     expect(ran.code).toBe(8);
     expect(ran.stderr).toMatch(/build\/token.*\/leak.*layer \d+/);
+    // the leaky one has no name; without a proof it gets one
+    await sealmountOut(["build", "-q", "-t", IMAGE, "."], at);
     const again = await sealmount(["verify", "--json", IMAGE], at);
     expect(again.code).toBe(8);
     expect(JSON.parse(again.stdout)).toMatchObject({

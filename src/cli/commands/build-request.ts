@@ -1,4 +1,4 @@
-import { type BuildRequest, StandardInput, UsageError } from "../../index.ts";
+import { type BuildRequest, type Project, StandardInput, UsageError } from "../../index.ts";
 import type { Context } from "../spec.ts";
 import type { Values } from "../values.ts";
 
@@ -83,31 +83,34 @@ export function refuseConflicts({ values }: Context): void {
   });
 }
 
-/** `--verify` needs an image on the engine, and its name where another builder makes it. */
-function refuseUnverifiable(values: Values): void {
-  if (values.flag("check") || values.typed("call"))
-    throw conflict(
-      "--verify needs an image, which --check and --call do not make",
-      "leave one out",
-    );
-  const outputs = values.list("output");
-  if (
-    outputs.length > 0 &&
-    !values.flag("load") &&
-    !outputs.some((one) => /type=(image|docker)/.test(one))
-  )
-    throw conflict(
-      "--verify needs an image on the engine, which --output does not make",
-      "add --load",
-    );
-  if (!values.typed("via")) return;
+/** `--verify` needs something to look at, and where to find it. */
+function refuseUnverifiable(values: Values, what = "--verify"): void {
+  if (isQuestion(values))
+    throw conflict(`${what} needs an image, which --check and --call do not make`, "leave one out");
   if (values.get("via") === "podman")
     throw conflict(
-      "--verify looks on a Docker engine, not in podman",
-      "leave --verify out, or build without --via podman",
+      `${what} looks on a Docker engine, not in podman`,
+      "build without --via podman, or without a proof",
     );
-  if (!values.typed("tag"))
-    throw conflict("--verify with --via needs a name for the image", "add -t NAME");
+  const early = ["push", "output"].find((long) => values.typed(long));
+  if (values.typed("via") && early !== undefined)
+    throw conflict(
+      `--${early} of another builder can't wait for ${what}`,
+      `leave --${early} out, or build without --via`,
+    );
+}
+
+/** `--check`, or a `--call` that asks something. */
+function isQuestion(values: Values): boolean {
+  return values.flag("check") || values.typed("call");
+}
+
+/** `--verify`, or `verify = true` in the manifest: for everything that makes something. */
+export function mustProve({ values }: Context, { manifest }: Project): boolean {
+  if (values.flag("verify")) return true;
+  if (!manifest.seal.verify || isQuestion(values)) return false;
+  refuseUnverifiable(values, "[seal] verify = true");
+  return true;
 }
 
 function conflict(message: string, hint: string): UsageError {

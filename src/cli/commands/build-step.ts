@@ -13,6 +13,8 @@ export interface Built {
   readonly warnings: readonly string[];
   /** What the exporters answered. */
   readonly metadata?: Readonly<Record<string, string>>;
+  /** Of `--verify`: a report, or one for each output. */
+  readonly verify?: object;
 }
 
 /** One build command, ready to start. */

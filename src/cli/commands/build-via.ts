@@ -1,13 +1,19 @@
 import {
+  type BuildOptions,
+  type BuildRequest,
   buildVia,
+  buildViaProved,
   Mask,
   planVia,
+  type ProvedViaResult,
   scrubEnvironment,
   type ViaPlan,
+  type ViaResult,
   type ViaTool,
 } from "../../index.ts";
 import type { Values } from "../values.ts";
 import type { BuildStep, Built } from "./build-step.ts";
+import { connect } from "./engine.ts";
 import { maskedStream } from "./masking.ts";
 
 export { planVia };
@@ -18,13 +24,15 @@ interface HandOver {
   /** Words of that builder's own. */
   readonly extra: readonly string[];
   readonly plan: ViaPlan;
+  readonly prove?: BuildOptions["prove"];
 }
 
 /**
  * Runs another builder. Its output is always piped through the mask, so its progress is plain.
  * It does not tell the image's id: the first tag stands for it.
  */
-export async function handOver(step: BuildStep, { tool, extra, plan }: HandOver): Promise<Built> {
+export async function handOver(step: BuildStep, o: HandOver): Promise<Built> {
+  const { tool, extra, plan, prove } = o;
   const { context, request, vault, secrets, guard } = step;
   const { host, out, values, env } = context;
   const via = { ...request, tool, extra: [...(values.flag("quiet") ? ["--quiet"] : []), ...extra] };
@@ -37,21 +45,33 @@ export async function handOver(step: BuildStep, { tool, extra, plan }: HandOver)
   const stdout = maskedStream(out.isJson ? host.stderr : host.stdout, mask);
   const stderr = maskedStream(host.stderr, mask);
   try {
-    const result = await buildVia({
+    const options = {
       ...via,
       secrets,
       guard,
       childEnv: { ...scrubEnvironment(env), ...engineVariables(values) },
       output: { stdout: stdout.stream, stderr: stderr.stream },
       signal: host.signal,
-    });
+    };
+    const result: ViaResult & Partial<ProvedViaResult> =
+      prove === undefined
+        ? await buildVia(options)
+        : await buildViaProved({ ...options, prove, engine: await connect(context) });
     for (const warning of result.warnings) out.warn(warning);
-    const [image = "", ...others] = request.tags ?? [];
-    const opened = Object.fromEntries(result.opened);
-    return { image, tags: [image, ...others], opened, warnings: result.warnings };
+    return builtOf(request, result);
   } finally {
     await Promise.all([stdout.finish(), stderr.finish()]);
   }
+}
+
+/** Without its id, an image is known by its first tag. */
+function builtOf(
+  { tags = [] }: BuildRequest,
+  { imageId, opened, warnings }: ViaResult & Partial<ProvedViaResult>,
+): Built {
+  const image = tags[0] ?? imageId ?? "";
+  const id = imageId === undefined ? {} : { imageId };
+  return { image, ...id, tags, opened: Object.fromEntries(opened), warnings };
 }
 
 /** `--host` and `--context`, as docker's own client knows them. */

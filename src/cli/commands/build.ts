@@ -21,7 +21,7 @@ import {
 } from "../../index.ts";
 import type { Context, Handler } from "../spec.ts";
 import type { Values } from "../values.ts";
-import { extraOf, refuseConflicts, requestOf } from "./build-request.ts";
+import { extraOf, mustProve, refuseConflicts, requestOf } from "./build-request.ts";
 import { guardOf } from "./build-guard.ts";
 import type { BuildStep, Built } from "./build-step.ts";
 import type * as Via from "./build-via.ts";
@@ -53,25 +53,29 @@ export const handle: Handler = async (context) => {
   const secrets = masking(context, vault);
   using guard = guardOf(context, project, keyring);
   const step: BuildStep = { context, project, keyring, request, vault, secrets, guard };
-  const built = await perform(step, plan, extra);
+  const built = mustProve(context, project)
+    ? await (
+        await import("./build-proof.ts")
+      ).proved(step, async (prove) => perform(step, { plan, extra, prove }))
+    : await perform(step, { plan, extra });
   if (!out.isJson && !values.flag("quiet")) noteOpened(context, built);
   warnAll(context, vault.warnings);
-  if (!values.flag("verify")) {
-    if (out.isJson) out.json(built);
-    return answerCode(built);
-  }
-  const { prove } = await import("./build-proof.ts");
-  return await prove(step, built);
+  if (out.isJson) out.json(built);
+  return answerCode(built);
 };
 
-async function perform(
-  step: BuildStep,
-  plan: BuildPlan | ViaPlan,
-  extra: readonly string[],
-): Promise<Built> {
+interface Performance {
+  readonly plan: BuildPlan | ViaPlan;
+  /** Words of another builder's own. */
+  readonly extra: readonly string[];
+  readonly prove?: BuildOptions["prove"];
+}
+
+async function perform(step: BuildStep, o: Performance): Promise<Built> {
+  const { plan, extra, prove } = o;
   const tool = step.context.values.get("via") as ViaTool | undefined;
-  if (tool === undefined || !("program" in plan)) return native(step);
-  return (await otherBuilders()).handOver(step, { tool, extra, plan });
+  if (tool === undefined || !("program" in plan)) return native(step, prove);
+  return (await otherBuilders()).handOver(step, { tool, extra, plan, prove });
 }
 
 /** Few builds need them, and every build would wait for them to be loaded. */
@@ -84,7 +88,7 @@ function answerCode({ metadata = {} }: Built): number {
   return Number(metadata["result.statuscode"] ?? 0) === 0 ? 0 : 7;
 }
 
-async function native(step: BuildStep): Promise<Built> {
+async function native(step: BuildStep, prove: BuildOptions["prove"]): Promise<Built> {
   const { context, project, keyring, request, secrets, guard } = step;
   const { values, out, host } = context;
   const engine = await connect(context);
@@ -102,6 +106,7 @@ async function native(step: BuildStep): Promise<Built> {
       auth: slotsThenDocker(project, keyring.find, loginPlaces(context)),
       sourceAuth: new SlotVault(project, keyring.find, project.manifest.git),
       stdout: host.stdout,
+      prove,
       guard,
       secretCache: secretCacheOf(context, project, keyring),
       onProgress: (event) => {

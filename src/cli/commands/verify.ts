@@ -46,7 +46,7 @@ interface ProofOptions {
 }
 
 async function searchImage(context: Context, options: ProofOptions): Promise<VerifyReport> {
-  const { host, out } = context;
+  const { host, env, out } = context;
   const { project, keyring, image } = options;
   using secrets = await secretsOfProof(context, project, keyring);
   const engine = await connect(context);
@@ -56,7 +56,7 @@ async function searchImage(context: Context, options: ProofOptions): Promise<Ver
   try {
     const { signal } = host;
     const source = sourceOf(context, engine, image);
-    return await verify(source, secrets, { signal, onProgress: view.onProgress }).report();
+    return await verify(source, secrets, { signal, env, onProgress: view.onProgress }).report();
   } finally {
     view.end();
   }

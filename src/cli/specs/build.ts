@@ -120,7 +120,7 @@ const OURS: readonly OptionSpec[] = [
     fallback: "sealmount's own client",
     about: "hand over to this builder with --secret flags and private tmpfs files",
   },
-  { long: "verify", about: "prove afterwards that no secret is in the image (exit 8)" },
+  { long: "verify", about: "prove that no secret is in it before it gets its name (exit 8)" },
   { ...ENVIRONMENTS, about: "with --verify: environment whose secrets to look for" },
   {
     long: "secret-cache",

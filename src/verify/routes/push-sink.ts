@@ -149,8 +149,9 @@ export class PushSink {
     } finally {
       upload.digest = `sha256:${hash.digest("hex")}`;
       const name = blobName(upload.digest);
+      const write = async (chunk: Buffer): Promise<void> => scan.write(chunk);
       const named = async (): Promise<Blob> => ({ ...(await scan.end(isComplete)), name });
-      await this.#blobs.end({ end: named }, isComplete);
+      await this.#blobs.end({ write, end: named }, isComplete);
     }
   }
 

@@ -6,7 +6,7 @@ import { DockerError, errnoOf } from "../../errors.ts";
 import { visible } from "../../mask/visible.ts";
 import type { Blobs } from "../blobs.ts";
 import { formOf } from "./archive-form.ts";
-import { readFiles } from "./merged-files.ts";
+import { MERGED, readFiles } from "./merged-files.ts";
 import type { ImageSource, OpenSource, SourcePart } from "./source.ts";
 import { TarReader } from "./tar-reader.ts";
 import { BrokenCompressionError, unpacked } from "./unpack.ts";
@@ -106,10 +106,8 @@ class OpenArchive implements OpenSource {
 
   #take(part: SourcePart): void {
     this.parts = [part];
-    this.partial = "its merged files";
-    this.limits = [
-      "these are merged files: what a layer deleted, config, labels, env and history are not in them",
-    ];
+    this.partial = MERGED.partial;
+    this.limits = MERGED.limits;
   }
 }
 

@@ -39,6 +39,7 @@ export function engineImage(
 ): ImageSource {
   return {
     name: image,
+    voucher: engine.endpoint.host,
     async open(signal) {
       const found = await engine.inspectImage(image);
       if (found === null) throw missing(image);

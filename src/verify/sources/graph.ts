@@ -20,7 +20,8 @@ export type OpenBlob = (
 export const BLOB_LIMIT = 10_000;
 
 /**
- * Reads everything that can be reached from some documents, each blob once.
+ * Reads everything that can be reached from some documents, each blob once; not what is known to hold
+ * none of the secrets.
  *
  * @param platform - leaves out the manifests for others
  * @returns the digests that were reached, also of blobs that are not there
@@ -38,6 +39,7 @@ export async function readGraph(
       blobs.fail(`it names more than ${BLOB_LIMIT} blobs`);
       break;
     }
+    if (blobs.isKnown(digest)) continue;
     const chunks = await open(digest, kind).catch((error: unknown) => brokenOff(error));
     if (chunks === null) continue;
     const { json } = await blobs.read(blobName(digest), chunks);

@@ -4,8 +4,16 @@ import { TarWalk } from "../tar-walk.ts";
 import { isPartOfImage } from "./archive-form.ts";
 import type { SourcePart } from "./source.ts";
 
+/** How a report speaks of merged files. */
+export const MERGED = {
+  partial: "its merged files",
+  limits: [
+    "these are merged files: what a layer deleted, config, labels, env and history are not in them",
+  ],
+} as const;
+
 /** What the tar is called where it can't be read. */
-const NAME = "files";
+export const FILES = "files";
 
 /**
  * Reads a tar of merged files, as `docker export` and `--output type=tar` write it. Parts of an image
@@ -23,5 +31,5 @@ export async function readFiles(chunks: AsyncIterable<Buffer>, blobs: Blobs): Pr
       yield chunk;
     }
   };
-  return { kind: "files", blob: await blobs.read(NAME, watched()) };
+  return { kind: "files", blob: await blobs.read(FILES, watched()) };
 }

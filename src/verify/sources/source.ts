@@ -8,6 +8,11 @@ export interface ImageSource {
   /** What the report calls it. */
   readonly name: string;
   /**
+   * Who vouches for the digests of blobs that are not foreign, such as an engine by its address:
+   * cached verdicts on its word count for it alone. Without it, none are kept of such blobs.
+   */
+  readonly voucher?: string;
+  /**
    * Opens it; nothing is read yet.
    *
    * @throws {@link DockerError} when it is not there, or who has it refuses

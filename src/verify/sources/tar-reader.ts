@@ -1,5 +1,4 @@
-import type { BlobScan } from "../blob.ts";
-import type { Blobs } from "../blobs.ts";
+import type { BlobReader, Blobs } from "../blobs.ts";
 import { cleanPath } from "../path-index.ts";
 import { TarWalk } from "../tar-walk.ts";
 import type { TarEntry } from "../tar-walk.ts";
@@ -11,7 +10,7 @@ export class TarReader {
   isFull = false;
   readonly #blobs: Blobs;
   readonly #walk = new TarWalk();
-  #open: BlobScan | undefined;
+  #open: BlobReader | undefined;
   #count = 0;
 
   constructor(blobs: Blobs) {

@@ -275,7 +275,7 @@ describe("exec and run, without an engine", () => {
     [["run", "--owner", "app", "image"], 2, "USAGE"],
     [["run", "-p", "nonsense", "image"], 2, "USAGE"],
     [["build", "nowhere"], 7, "BUILD_CONTEXT"],
-    [["build", "--via", "docker", "--verify", "."], 2, "USAGE_CONFLICT"],
+    [["build", "--via", "docker", "--verify", "--push", "."], 2, "USAGE_CONFLICT"],
     [["build", "--via", "podman", "--verify", "-t", "x", "."], 2, "USAGE_CONFLICT"],
     [["verify", "image"], 6, "DOCKER_UNREACHABLE"],
     [["verify", "--format", "html", "image"], 2, "USAGE"],
@@ -323,9 +323,9 @@ describe("exec and run, without an engine", () => {
 
   it.each([
     [["--verify", "--check", "."], "USAGE_CONFLICT"],
-    [["--verify", "-o", "out", "."], "USAGE_CONFLICT"],
+    [["--verify", "--via", "buildx", "-o", "out", "."], "USAGE_CONFLICT"],
     [["--verify", "--via", "podman", "-t", "x", "."], "USAGE_CONFLICT"],
-    [["--verify", "--via", "docker", "."], "USAGE_CONFLICT"],
+    [["--verify", "--via", "docker", "--push", "."], "USAGE_CONFLICT"],
     [["--via", "docker", "--record", "."], "USAGE_CONFLICT"],
     [["--via", "docker", "--secret-cache=value", "."], "USAGE_CONFLICT"],
     [["--check", "--call=targets", "."], "USAGE_CONFLICT"],

@@ -184,7 +184,13 @@ describe("names that JavaScript knows", () => {
 
 describe("the app's name", () => {
   const context = { file: "iterapp.toml", folderName: "folder" };
-  const inherited = { app: "parent", publicKey: OTHER_KEY, keys: new Map(), requireBound: true };
+  const inherited = {
+    app: "parent",
+    publicKey: OTHER_KEY,
+    keys: new Map(),
+    requireBound: true,
+    verify: true,
+  };
 
   it("is its own, else the parent's, else the platform's, else the folder's", () => {
     const app = (text: string, parent?: typeof inherited): string =>
@@ -202,7 +208,15 @@ describe("the app's name", () => {
       ...context,
       inherited: { ...inherited, keys: new Map([["build", OTHER_KEY]]) },
     });
-    expect(seal).toMatchObject({ app: "parent", publicKey: PUBLIC_KEY, requireBound: true });
+    expect(seal).toMatchObject({
+      app: "parent",
+      publicKey: PUBLIC_KEY,
+      requireBound: true,
+      verify: true,
+    });
+    expect(parseManifest("[seal]\nverify = false", { ...context, inherited }).seal.verify).toBe(
+      false,
+    );
     expect([...seal.keys.keys()]).toEqual(["build", "prod"]);
   });
 });

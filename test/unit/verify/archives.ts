@@ -18,9 +18,12 @@ export type Members = Readonly<
 export async function tar(members: Members): Promise<Buffer> {
   const stream = pack();
   const all = buffer(stream);
+  // equal files make equal layers
+  const mtime = new Date(0);
   for (const [name, member] of Object.entries(members)) {
-    if (typeof member === "string" || Buffer.isBuffer(member)) stream.entry({ name }, member);
-    else stream.entry({ name, ...member }, member.body ?? "");
+    if (typeof member === "string" || Buffer.isBuffer(member))
+      stream.entry({ name, mtime }, member);
+    else stream.entry({ name, mtime, ...member }, member.body ?? "");
   }
   stream.finalize();
   return all;

@@ -1,0 +1,76 @@
+import { createReadStream } from "node:fs";
+import { lstat, readdir, readlink } from "node:fs/promises";
+import { join } from "node:path";
+import { pipeline } from "node:stream/promises";
+import type { Pack } from "tar-stream";
+import type { Blobs } from "../blobs.ts";
+import { FILES, MERGED } from "./merged-files.ts";
+import type { ImageSource, OpenSource, SourcePart } from "./source.ts";
+
+/** Bytes of a file that are read at once. */
+const CHUNK = 1024 * 1024;
+
+/** A tar of merged files, as `--output type=tar` writes it. */
+export function mergedTar(path: string, name: string): ImageSource {
+  return mergedFiles(name, () => createReadStream(path, { highWaterMark: CHUNK }));
+}
+
+/** A folder of merged files, as `--output type=local` writes it. Links are not followed. */
+export function mergedFolder(folder: string, name: string): ImageSource {
+  return mergedFiles(name, () => tarOf(folder));
+}
+
+function mergedFiles(name: string, open: () => AsyncIterable<Buffer>): ImageSource {
+  return {
+    name,
+    // oxlint-disable-next-line typescript/require-await -- others wait for an engine
+    async open() {
+      return new OpenFiles(open);
+    },
+  };
+}
+
+class OpenFiles implements OpenSource {
+  readonly isForeign = true;
+  readonly partial = MERGED.partial;
+  readonly limits = MERGED.limits;
+  parts: readonly SourcePart[] | undefined;
+  readonly #open: () => AsyncIterable<Buffer>;
+
+  constructor(open: () => AsyncIterable<Buffer>) {
+    this.#open = open;
+  }
+
+  async read(blobs: Blobs): Promise<void> {
+    this.parts = [{ kind: "files", blob: await blobs.read(FILES, this.#open()) }];
+  }
+
+  close(): void {
+    // each file is closed when it was read
+  }
+}
+
+async function* tarOf(folder: string): AsyncGenerator<Buffer> {
+  const { pack } = await import("tar-stream");
+  const tar = pack();
+  const filled = addEntries(tar, folder, "").then(
+    () => tar.finalize(),
+    (error: unknown) => tar.destroy(error instanceof Error ? error : undefined),
+  );
+  for await (const chunk of tar) yield chunk as Buffer;
+  await filled;
+}
+
+async function addEntries(tar: Pack, folder: string, below: string): Promise<void> {
+  for (const each of await readdir(join(folder, below))) {
+    const name = join(below, each);
+    const path = join(folder, name);
+    const found = await lstat(path);
+    if (found.isDirectory()) {
+      tar.entry({ name, type: "directory" });
+      await addEntries(tar, folder, name);
+    } else if (found.isSymbolicLink()) {
+      tar.entry({ name, type: "symlink", linkname: await readlink(path) });
+    } else await pipeline(createReadStream(path), tar.entry({ name, size: found.size }));
+  }
+}
