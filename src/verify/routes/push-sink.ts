@@ -149,9 +149,11 @@ export class PushSink {
     } finally {
       upload.digest = `sha256:${hash.digest("hex")}`;
       const name = blobName(upload.digest);
-      const write = async (chunk: Buffer): Promise<void> => scan.write(chunk);
-      const named = async (): Promise<Blob> => ({ ...(await scan.end(isComplete)), name });
-      await this.#blobs.end({ write, end: named }, isComplete);
+      const named = {
+        write: async (chunk: Buffer) => scan.write(chunk),
+        end: async (): Promise<Blob> => ({ ...(await scan.end(isComplete)), name }),
+      };
+      await this.#blobs.end(named, isComplete);
     }
   }
 

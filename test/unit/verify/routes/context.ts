@@ -1,0 +1,12 @@
+import { NeedleSearch } from "../../../../src/needles/search.ts";
+import { NeedleTable } from "../../../../src/needles/table.ts";
+import { needlesOf } from "../../../../src/needles/variants.ts";
+import { Secret } from "../../../../src/secret/secret.ts";
+import { Blobs } from "../../../../src/verify/blobs.ts";
+
+/** Blobs that are searched for one value. */
+export function blobsFor(value: string): Blobs {
+  const table = new NeedleTable(needlesOf(Secret.take("prod/KEY", Buffer.from(value))));
+  const search = new NeedleSearch(table);
+  return new Blobs({ table, search, checkDigests: false, budget: { json: 1e6 } });
+}
