@@ -41,7 +41,9 @@ export function engineImage(
     name: image,
     voucher: engine.endpoint.host,
     async open(signal) {
-      const found = await engine.inspectImage(image);
+      // most ways ask for both; the engine answers them side by side, and remembers the second
+      const info = engine.info().catch(() => undefined);
+      const [found] = await Promise.all([engine.inspectImage(image), info]);
       if (found === null) throw missing(image);
       const { Id: id } = found;
       const make: Readonly<Record<RouteName, () => Route>> = {
