@@ -1,0 +1,155 @@
+import { once } from "node:events";
+import { createServer, type ServerHttp2Stream } from "node:http2";
+import { connect, type Socket } from "node:net";
+import { describe, expect, it, onTestFinished } from "vitest";
+import type { Engine } from "../../../../src/docker/engine.ts";
+import { decodeRead, encodeInfos, encodeRead } from "../../../../src/session/content/messages.ts";
+import { FrameReader } from "../../../../src/session/frames.ts";
+import { frameOf } from "../../../../src/session/grpc.ts";
+import { parsed } from "../../../../src/verify/json.ts";
+import { resolveImages } from "../../../../src/verify/manifests.ts";
+import { contentRoute } from "../../../../src/verify/routes/content.ts";
+import { RouteError } from "../../../../src/verify/routes/route.ts";
+import { digestOf, tar } from "../archives.ts";
+import { blobsFor } from "./context.ts";
+
+const CANARY = "content-canary-0123456789";
+
+/** What is wrong with a store. */
+interface Fault {
+  readonly missing?: string;
+  /** Sends only a part of it, and says that this is all. */
+  readonly short?: string;
+  /** Loses the connection in the middle of it. */
+  readonly cut?: string;
+  readonly refuses?: boolean;
+  readonly driver?: string;
+  /** The engine knows the image no more. */
+  readonly isGone?: boolean;
+}
+
+interface Image {
+  readonly blobs: ReadonlyMap<string, Buffer>;
+  readonly index: string;
+  readonly manifest: string;
+  readonly layer: string;
+}
+
+async function imageOf(): Promise<Image> {
+  const blobs = new Map<string, Buffer>();
+  const store = (value: Buffer | object): { digest: string } => {
+    const bytes = Buffer.isBuffer(value) ? value : Buffer.from(JSON.stringify(value));
+    blobs.set(digestOf(bytes), bytes);
+    return { digest: digestOf(bytes) };
+  };
+  const layer = await tar({ key: CANARY, big: Buffer.alloc(3_000_000, "z") });
+  const config = store({ os: "linux", rootfs: { diff_ids: [digestOf(layer)] } });
+  const manifest = store({ config, layers: [store(layer)] });
+  const elsewhere = {
+    digest: `sha256:${"0".repeat(64)}`,
+    platform: { os: "linux", architecture: "arm64" },
+  };
+  const index = store({ manifests: [manifest, elsewhere] });
+  return { blobs, index: index.digest, manifest: manifest.digest, layer: digestOf(layer) };
+}
+
+/** An engine with a store, over a real socket. */
+async function engineOf({ blobs }: Image, fault: Fault): Promise<Engine> {
+  const sockets: Socket[] = [];
+  const server = createServer();
+  server.on("connection", (socket: Socket) => sockets.push(socket));
+  server.on("sessionError", () => undefined);
+  server.on("stream", (stream, headers) => {
+    stream.on("error", () => undefined);
+    stream.once("data", (bytes: Buffer) => {
+      const [request = Buffer.alloc(0)] = new FrameReader(1e6).push(bytes);
+      const { digest } = decodeRead(request);
+      const blob = digest === fault.missing ? undefined : blobs.get(digest);
+      const isInfo = headers[":path"]?.endsWith("/Info") === true;
+      if (blob === undefined) reply(stream, [], 5);
+      else if (isInfo)
+        reply(stream, [encodeInfos([{ digest, size: blob.length, changed: new Date(0) }])]);
+      else if (digest === fault.short) reply(stream, [encodeRead(0, blob.subarray(0, -1))]);
+      else if (digest === fault.cut) {
+        stream.respond({ ":status": 200 });
+        stream.write(frameOf(encodeRead(0, blob.subarray(0, 1_000_000))));
+        setTimeout(() => sockets.forEach((socket) => socket.destroy()), 50);
+      } else reply(stream, [encodeRead(0, blob)]);
+    });
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  onTestFinished(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("no port");
+  const driver = fault.driver ?? "io.containerd.snapshotter.v1";
+  return {
+    version: { engine: "28", api: "1.48" },
+    info: async () => Promise.resolve({ DriverStatus: [["driver-type", driver]] }),
+    inspectImage: async () => Promise.resolve(fault.isGone === true ? null : { Id: "" }),
+    hijack: async () => {
+      if (fault.refuses === true) throw new Error("403");
+      return Promise.resolve(connect(address.port, "127.0.0.1"));
+    },
+  } as unknown as Engine;
+}
+
+function reply(stream: ServerHttp2Stream, messages: readonly Buffer[], status = 0): void {
+  stream.respond({ ":status": 200 }, { waitForTrailers: true });
+  stream.once("wantTrailers", () => stream.sendTrailers({ "grpc-status": String(status) }));
+  for (const message of messages) stream.write(frameOf(message));
+  stream.end();
+}
+
+/** Reads the image; what can't be seen of it then. */
+async function read(image: Image, fault: Fault = {}): Promise<readonly (readonly string[])[]> {
+  const blobs = blobsFor(CANARY);
+  const open = await contentRoute(await engineOf(image, fault), image.index).open();
+  onTestFinished(() => open.close());
+  await open.read(blobs);
+  const { unseen, absent, images } = resolveImages(blobs, open.roots);
+  expect(absent).toContain("linux/arm64");
+  if (unseen.length === 0) expect(images[0]?.layers[0]?.blob?.log.places).toHaveLength(1);
+  return unseen.map(({ what, reason }) => [what, reason]);
+}
+
+describe("blobs from containerd's store", () => {
+  it("are read from the image's digest on, and other platforms are named", async () => {
+    const image = await imageOf();
+    expect(parsed(image.blobs.get(image.index) ?? Buffer.alloc(0))).toBeDefined();
+    expect(await read(image)).toEqual([]);
+  });
+
+  it("one that the store lacks is not read, so never clean", async () => {
+    const image = await imageOf();
+    expect(await read(image, { missing: image.layer })).toEqual([
+      [image.layer, expect.any(String)],
+    ]);
+    expect(await read(image, { missing: image.manifest })).not.toEqual([]);
+  });
+
+  it("of an image that is removed meanwhile prove nothing", async () => {
+    const image = await imageOf();
+    expect(await read(image, { isGone: true })).toEqual([
+      ["archive", "the image was removed meanwhile"],
+    ]);
+  });
+
+  it.each(["short", "cut"] as const)(
+    "one that comes %s is a reason for another way",
+    async (kind) => {
+      const image = await imageOf();
+      await expect(read(image, { [kind]: image.layer })).rejects.toBeInstanceOf(RouteError);
+    },
+  );
+
+  it.each<[string, Fault]>([
+    ["another store", { driver: "overlay2" }],
+    ["a refusal of /grpc", { refuses: true }],
+  ])("can't be had with %s", async (_name, fault) => {
+    await expect(read(await imageOf(), fault)).rejects.toBeInstanceOf(RouteError);
+  });
+});
