@@ -110,7 +110,7 @@ async function read(image: Image, fault: Fault = {}): Promise<readonly (readonly
   const open = await contentRoute(await engineOf(image, fault), image.index).open();
   onTestFinished(() => open.close());
   await open.read(blobs);
-  const { unseen, absent, images } = resolveImages(blobs, open.roots);
+  const { unseen, absent, images } = resolveImages(blobs, open);
   expect(absent).toContain("linux/arm64");
   if (unseen.length === 0) expect(images[0]?.layers[0]?.blob?.log.places).toHaveLength(1);
   return unseen.map(({ what, reason }) => [what, reason]);
