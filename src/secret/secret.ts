@@ -11,10 +11,14 @@ import { inspect } from "node:util";
 export class Secret implements Disposable {
   /** Name in the manifest, or a label; never derived from the value. */
   readonly name: string;
+  /** Of a login's password: the user name that goes with it, which is no secret. */
+  readonly username: string | undefined;
+  readonly #parts: Secret[] = [];
   #bytes: Buffer | undefined;
 
-  private constructor(name: string, bytes: Buffer) {
+  private constructor(name: string, bytes: Buffer, username?: string) {
     this.name = name;
+    this.username = username;
     this.#bytes = bytes;
   }
 
@@ -23,13 +27,24 @@ export class Secret implements Disposable {
    *
    * @param name - label shown wherever the value would be
    * @param source - the plaintext, any length; all zeros afterwards
+   * @param username - of a login's password
    */
-  static take(name: string, source: Uint8Array): Secret {
+  static take(name: string, source: Uint8Array, username?: string): Secret {
     // Buffer.alloc never uses the pool that Buffer.from(string) shares between unrelated values
     const bytes = Buffer.alloc(source.byteLength);
     bytes.set(source);
     source.fill(0);
-    return new Secret(name, bytes);
+    return new Secret(name, bytes, username);
+  }
+
+  /** Secrets that this value holds in another form, such as the logins of a docker config.json. */
+  get parts(): readonly Secret[] {
+    return this.#parts;
+  }
+
+  /** Makes a secret a part of this one: it is wiped and copied with it. */
+  adopt(part: Secret): void {
+    this.#parts.push(part);
   }
 
   /**
@@ -43,8 +58,10 @@ export class Secret implements Disposable {
   }
 
   /** A copy under another name, with a life of its own. */
-  copy(name: string = this.name): Secret {
-    return this.use((bytes) => Secret.take(name, Uint8Array.from(bytes)));
+  copy(name: string = this.name, username = this.username): Secret {
+    const copy = this.use((bytes) => Secret.take(name, Uint8Array.from(bytes), username));
+    for (const part of this.#parts) copy.adopt(part.copy());
+    return copy;
   }
 
   /** Compares two values in constant time (for equal lengths). */
@@ -58,6 +75,7 @@ export class Secret implements Disposable {
   wipe(): void {
     this.#bytes?.fill(0);
     this.#bytes = undefined;
+    for (const part of this.#parts.splice(0)) part.wipe();
   }
 
   [Symbol.dispose](): void {

@@ -15,6 +15,7 @@ export type ConfigAnswer = RegistryLogin | "broken" | "helper" | "none";
 type Fields = ReadonlyMap<string, Field>;
 
 const SECTIONS = ["auths", "credHelpers", "credsStore"];
+const AUTHS = Buffer.from('"auths"');
 const COLON = 0x3a;
 
 /**
@@ -30,6 +31,32 @@ export function loginInConfig(json: Buffer, host: string): ConfigAnswer {
   const entry = auths.get(loginKeyOf([...auths.keys()], host) ?? host);
   const login = entry === undefined ? "none" : loginIn(entry, `login for ${host}`);
   return login === "none" && hasHelper(config, host) ? "helper" : login;
+}
+
+/**
+ * Makes the logins in a value that is a docker `config.json` parts of it: a password leaks as much
+ * without the file around it. Any other value stays as it is.
+ */
+export function adoptLogins(value: Secret): void {
+  value.use((bytes) => {
+    if (!bytes.includes(AUTHS)) return;
+    const json = Buffer.alloc(bytes.length);
+    bytes.copy(json);
+    const config = readFields(json);
+    const auths = config === null ? [] : sectionOf(config, "auths").values();
+    for (const entry of auths) {
+      const login = loginIn(entry, value.name);
+      if (typeof login !== "string") value.adopt(partOf(login));
+    }
+    json.fill(0);
+  });
+}
+
+/** A token has no user name: what stands for one is told by its kind. */
+function partOf({ username, secret }: RegistryLogin): Secret {
+  const part = secret.copy(secret.name, username === "" ? undefined : username);
+  secret.wipe();
+  return part;
 }
 
 /** An entry without a login is what docker leaves where a helper has it. */

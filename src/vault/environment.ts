@@ -11,6 +11,7 @@ import { overlayEnvironment } from "../manifest/overlay.ts";
 import { fileIn } from "../manifest/secret-files.ts";
 import type { Secret } from "../secret/secret.ts";
 import { checkVariables } from "./deliverable.ts";
+import { adoptLogins } from "./docker-config.ts";
 import { Cluster } from "./kubernetes.ts";
 import {
   openEntries,
@@ -136,7 +137,9 @@ async function readFolders(
       const file = fileIn(folder, key);
       const source = { kind: "kubernetes", secret, key } as const;
       const entry: Entry = { name, scope: COMMON, source, place, file };
-      files.push({ name, value: value.copy(name), sensitive: true, file, entry });
+      const own = value.copy(name);
+      adoptLogins(own);
+      files.push({ name, value: own, sensitive: true, file, entry });
     }
   }
   return files;

@@ -3,6 +3,7 @@ import { ManifestError, type ManifestIssue } from "../errors.ts";
 import type { Keyring } from "../keys/keyring.ts";
 import { publicKeyFor, type Entry, type Manifest } from "../manifest/model.ts";
 import { Secret } from "../secret/secret.ts";
+import { adoptLogins } from "./docker-config.ts";
 import type { Cluster } from "./kubernetes.ts";
 import { setCommand } from "./select.ts";
 import { closureOf, partsOf, referencesOf } from "./template.ts";
@@ -31,6 +32,7 @@ export interface OpenContext {
 /** One opened value; whoever holds it wipes it. */
 export interface OpenedValue {
   readonly entry: Entry;
+  /** Its parts are the logins of a docker `config.json`, if it is one. */
   readonly value: Secret;
   /** False for what stands in the manifest as plain text, and for templates of such. */
   readonly sensitive: boolean;
@@ -71,7 +73,9 @@ export async function openEntries(
     for (const { value } of opened.values()) value.wipe();
     throw error;
   }
-  return { values: keepOnly(entries, opened), warnings };
+  const values = keepOnly(entries, opened);
+  for (const { value, sensitive } of values) if (sensitive) adoptLogins(value);
+  return { values, warnings };
 }
 
 /** @throws {@link ManifestError} SECRET_MISSING, one issue for each entry that has no value */

@@ -4,6 +4,7 @@ import { overlayEnvironment } from "../manifest/overlay.ts";
 import { SecretSet } from "../secret/secret-set.ts";
 import { openEnvironment } from "./environment.ts";
 import { openEntries, type KeyringSource, type VaultProject } from "./open-entries.ts";
+import { usernamesOf } from "./usernames.ts";
 
 /** Which secrets an image must not hold. */
 export interface VerifyOptions {
@@ -20,8 +21,8 @@ export interface VerifyOptions {
  * of the build. Plain values are no secrets.
  *
  * @returns named by scope and name, such as `prod/API_KEY`, `common/API_KEY`, `build/npm-token`; a
- * value that comes from Kubernetes or a template is named by the environment it was read for. The
- * caller disposes it
+ * value that comes from Kubernetes or a template is named by the environment it was read for. Those
+ * of slots know their user name. The caller disposes it
  * @throws SealmountError when one of them does not open: then nothing would be proved
  */
 export async function openForVerify(
@@ -70,11 +71,12 @@ async function addBuild(
   secrets: SecretSet,
 ): Promise<void> {
   const { buildSecrets, registries, git } = project.manifest;
-  const slots = [...registries, ...git].flatMap(({ secret }) => secret ?? []);
-  const entries = [...buildSecrets.values(), ...slots];
+  const usernames = usernamesOf([...registries, ...git]);
+  const entries = [...buildSecrets.values(), ...usernames.keys()];
   const context = { project, keyring, siblings: buildSecrets };
   for (const { entry, value, sensitive } of (await openEntries(entries, context)).values) {
-    if (sensitive) secrets.add(value.copy(`${entry.scope}/${entry.name}`));
+    const name = `${entry.scope}/${entry.name}`;
+    if (sensitive) secrets.add(value.copy(name, usernames.get(entry)));
     value.wipe();
   }
 }

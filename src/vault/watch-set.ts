@@ -5,7 +5,9 @@ import { SealmountError } from "../errors.ts";
 import type { Keyring } from "../keys/keyring.ts";
 import { publicKeyFor, type Entry, type Manifest } from "../manifest/model.ts";
 import { SecretSet } from "../secret/secret-set.ts";
+import { adoptLogins } from "./docker-config.ts";
 import type { VaultProject } from "./open-entries.ts";
+import { usernamesOf } from "./usernames.ts";
 
 /**
  * Opens every sealed value of a manifest, of all scopes and slots, that the given keys open. The others
@@ -32,32 +34,42 @@ export async function openForWatch(
     return text === undefined || known.has(text);
   });
   for (const part of await openParts(mine, pairs)) {
-    for (const { secret, scope } of part) {
-      secrets.add(secret.copy(`${scope}/${secret.name}`));
+    for (const { secret, scope, username } of part) {
+      const watched = secrets.add(secret.copy(`${scope}/${secret.name}`, username));
+      adoptLogins(watched);
       secret.wipe();
     }
   }
   return secrets;
 }
 
-type WatchedItem = SealedItem & { readonly scope: string };
-type Opened = Awaited<ReturnType<typeof unsealAll>>[number];
+/** Where a value comes from, and what goes with it in a login. */
+interface Origin {
+  readonly scope: string;
+  readonly username: string | undefined;
+}
+
+type WatchedItem = SealedItem & Origin;
+type Opened = Awaited<ReturnType<typeof unsealAll>>[number] & Origin;
 
 /** All at once, as that is faster; one by one where one of them does not open. */
 async function openParts(
   items: readonly WatchedItem[],
   pairs: Keyring["pairs"],
-): Promise<(Opened & { readonly scope: string })[][]> {
-  const open = async (part: readonly WatchedItem[]): Promise<(Opened & { scope: string })[]> => {
+): Promise<Opened[][]> {
+  const open = async (part: readonly WatchedItem[]): Promise<Opened[]> => {
     const opened = await unsealAll(part, pairs);
-    return opened.map((one, index) => ({ ...one, scope: part[index]?.scope ?? "" }));
+    return opened.map((one, index) => {
+      const { scope = "", username } = part[index] ?? {};
+      return { ...one, scope, username };
+    });
   };
   try {
     return [await open(items)];
   } catch (error) {
     if (!(error instanceof SealmountError)) throw error;
   }
-  const parts: (Opened & { readonly scope: string })[][] = [];
+  const parts: Opened[][] = [];
   for (const item of items) {
     const opened = open([item]).catch((error: unknown) => {
       if (error instanceof SealmountError) return [];
@@ -75,15 +87,18 @@ function sealedItems({
   registries,
   git,
 }: Manifest): WatchedItem[] {
+  const usernames = usernamesOf([...registries, ...git]);
   const entries: Entry[] = [
     ...[...environments.values()].flatMap((section) => [...section.values()]),
     ...buildSecrets.values(),
-    ...[...registries, ...git].flatMap(({ secret }) => secret ?? []),
+    ...usernames.keys(),
   ];
-  return entries.flatMap(({ source, scope, name, place }) => {
+  return entries.flatMap((entry) => {
+    const { source, scope, name, place } = entry;
     if (source.kind !== "sealed") return [];
     const expect = { app: seal.app, scope, name };
     const publicKey = publicKeyFor(seal, scope);
-    return [{ text: source.encrypted, expect, publicKey, place, scope }];
+    const username = usernames.get(entry);
+    return [{ text: source.encrypted, expect, publicKey, place, scope, username }];
   });
 }

@@ -187,3 +187,18 @@ function messageOf(failing: () => unknown): string {
   }
   throw new Error("it did not fail");
 }
+
+describe("a secret with parts", () => {
+  it("copies them and its user name, and wipes them with itself", () => {
+    const secret = Secret.take("LOGIN", Buffer.from(CANARY), "bot");
+    const part = Secret.take("part", Buffer.from(CANARY));
+    secret.adopt(part);
+    const copy = secret.copy("prod/LOGIN");
+    expect([copy.name, copy.username, copy.parts.length]).toEqual(["prod/LOGIN", "bot", 1]);
+    secret.wipe();
+    expect(() => part.use(String)).toThrow("was wiped");
+    expect(secret.parts).toEqual([]);
+    expect(copy.parts[0]?.use(String) === CANARY).toBe(true);
+    expect(copy.copy("x", "other").username).toBe("other");
+  });
+});

@@ -107,6 +107,36 @@ describe("openForVerify", () => {
     ]);
   });
 
+  it("knows the user names of slots, and the logins in a docker config.json", async () => {
+    const auth = Buffer.from("bot:pass-in-auth").toString("base64");
+    const config = JSON.stringify({
+      auths: {
+        "a.example": { auth },
+        "b.example": { username: "kit", password: 'quo"ted', auth: "" },
+        "c.example": { identitytoken: "token-in-config" },
+        "d.example": {},
+        "e.example": { auth: "????" },
+      },
+    });
+    const project = cats.project(
+      [
+        `[build_secrets]\npull = ${await cats.sealed("build", "pull", config)}`,
+        `[git."github.com"]\nusername = "bot"`,
+        `token = ${await cats.sealed("common", 'git."github.com".token', "t")}`,
+      ].join("\n"),
+    );
+    const options = { environments: [], build: true, keyring: keyringOf(cats.pair), env: {} };
+    using secrets = await openForVerify(project, options);
+    const [pull, git] = [...secrets];
+    expect(pull?.use((bytes) => bytes.toString() === config)).toBe(true);
+    expect(pull?.parts.map((part) => [part.username, part.use(String)])).toEqual([
+      ["bot", "pass-in-auth"],
+      ["kit", 'quo"ted'],
+      [undefined, "token-in-config"],
+    ]);
+    expect([git?.username, git?.parts]).toEqual(["bot", []]);
+  });
+
   it("fails when one of them does not open", async () => {
     const project = cats.project(`[build_secrets]\nnpm-token = ${token}`);
     const keyring = keyringOf((await newApp()).pair);

@@ -34,6 +34,25 @@ password = ${await app.sealed("common", slot, "value-login")}
   });
 });
 
+it("knows the user names of slots, and the logins in a docker config.json", async () => {
+  const app = await newApp();
+  const slot = 'registries."ghcr.io".password';
+  const config = '{"auths":{"a.example":{"username":"kit","password":"in-config"}}}';
+  const project = app.project(`
+[build_secrets]
+pull = ${await app.sealed("build", "pull", config)}
+[registries."ghcr.io"]
+username = "bot"
+password = ${await app.sealed("common", slot, "value-login")}
+`);
+  using set = await openForWatch(project, async () => keyringOf(app.pair)([]));
+  const [pull, login] = [...set];
+  expect(pull?.parts.map((part) => [part.username, part.use(String)])).toEqual([
+    ["kit", "in-config"],
+  ]);
+  expect([pull?.username, login?.username]).toEqual([undefined, "bot"]);
+});
+
 it("leaves out without a word what does not open", async () => {
   const app = await newApp();
   const other = await newKeyPair();
