@@ -8,8 +8,7 @@
  */
 import { escapeControl } from "../docker/errors.ts";
 import type { Place } from "../errors.ts";
-import type { Needle } from "../needles/needle.ts";
-import { provability } from "../needles/provability.ts";
+import type { Encoding, Needle } from "../needles/needle.ts";
 import type { NeedleTable } from "../needles/table.ts";
 import { needlesOf } from "../needles/variants.ts";
 import type { Secret } from "../secret/secret.ts";
@@ -82,9 +81,7 @@ const WITHHELD = "***";
  * @returns the caller wipes them with `wipeNeedles`
  */
 export function guardNeedles(secrets: Iterable<Secret>): Needle[] {
-  return [...secrets].flatMap((secret) =>
-    provability(secret) === "provable" ? needlesOf(secret, "search") : [],
-  );
+  return [...secrets].flatMap((secret) => needlesOf(secret, "search"));
 }
 
 /**
@@ -200,16 +197,21 @@ interface LinedHit extends ScanHit {
   readonly line: number | undefined;
 }
 
-/** One for each secret and line; single lines of a value only where it is not there as a whole. */
+/** Parts of a value: all that is told where they stand is told by the whole. */
+const PARTS: ReadonlySet<Encoding> = new Set(["line", "pem", "jwt"]);
+
+/** One for each secret and line; parts of a value only where it is not there as a whole. */
 function withoutRepeats(hits: readonly LinedHit[]): LinedHit[] {
-  const whole = new Set(hits.filter((hit) => hit.encoding !== "line").map(({ secret }) => secret));
+  const whole = new Set(
+    hits.filter(({ encoding }) => !PARTS.has(encoding)).map(({ secret }) => secret),
+  );
   const counts = new Map<string | null, number>();
   const seen = new Set<string>();
   return hits
     .toSorted((a, b) => a.offset - b.offset)
     .filter(({ secret, encoding, line }) => {
       const key = JSON.stringify([secret, line]);
-      if ((encoding === "line" && whole.has(secret)) || seen.has(key)) return false;
+      if ((PARTS.has(encoding) && whole.has(secret)) || seen.has(key)) return false;
       seen.add(key);
       counts.set(secret, (counts.get(secret) ?? 0) + 1);
       return (counts.get(secret) ?? 0) <= MAX_LINES;

@@ -10,13 +10,15 @@ import { Matcher } from "./matcher.ts";
 const IDLE_FLUSH = 100;
 
 /**
- * Replaces every known secret in text by `***`: raw, base64, hex, percent and JSON forms, and
- * single lines of multi-line secrets (the needles of `needles/`, so what `verify` finds is masked).
+ * Replaces every known secret in text by `***`, in all the forms that `verify` finds: docs/verify.md
+ * lists them. Of forms that are broken into lines it hides base64 of the value alone in lines of 64,
+ * 70 and 76 characters, and single lines of multi-line secrets; a stream has no more in one piece.
  *
  * Which values are masked: raw values of at least 4 bytes and encodings of at least 5, but never
- * the common words of `needles/provability.ts` (`true`, `password`, `3000`), which would hide
- * ordinary output and protect nothing. Shorter values are not masked. Of base64 in which other
- * bytes stand before the value, the first character, which holds 2 or 4 bits of it, stays.
+ * the common words of `needles/common.ts` (`true`, `password`, `3000`), which would hide ordinary
+ * output and protect nothing. Shorter values are not masked. Of base64 in which other bytes stand
+ * before the value, the first character, which holds 2 or 4 bits of it, stays; of base64 of base64
+ * and base32 up to two characters at each end.
  */
 export class Mask implements Disposable {
   readonly #matcher: Matcher;

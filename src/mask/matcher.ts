@@ -1,10 +1,9 @@
 import { wipeNeedles } from "../needles/needle.ts";
 import type { Needle } from "../needles/needle.ts";
-import { findAll } from "../needles/search.ts";
-import { NeedleTable } from "../needles/table.ts";
-import { Tails } from "../needles/tails.ts";
 import { needlesOf } from "../needles/variants.ts";
 import type { Secret } from "../secret/secret.ts";
+import { NeedleIndex } from "./needle-index.ts";
+import { TailIndex } from "./tail-index.ts";
 
 /** A part of a text that belongs to one or more overlapping needles. */
 export interface Range {
@@ -34,10 +33,8 @@ export class Matcher {
    * @throws Error after {@link wipe}: text must not pass unmasked
    */
   ranges(text: Buffer): Range[] {
-    const hits = findAll(this.#ready().table, text).map(({ needle, offset }) => ({
-      start: offset,
-      end: offset + needle.bytes.length,
-    }));
+    const hits: Range[] = [];
+    this.#ready().index.visit(text, (start, end) => hits.push({ start, end }));
     hits.sort((a, b) => a.start - b.start);
     const merged: { start: number; end: number }[] = [];
     for (const hit of hits) {
@@ -58,7 +55,8 @@ export class Matcher {
     for (const secret of this.#secrets) secret.wipe();
     if (this.#prepared === undefined) return;
     wipeNeedles(this.#prepared.needles);
-    this.#prepared.table.wipe();
+    this.#prepared.index.wipe();
+    this.#prepared.tails.wipe();
   }
 
   #ready(): Prepared {
@@ -69,11 +67,11 @@ export class Matcher {
 
 interface Prepared {
   readonly needles: Needle[];
-  readonly table: NeedleTable;
-  readonly tails: Tails;
+  readonly index: NeedleIndex;
+  readonly tails: TailIndex;
 }
 
 function prepare(secrets: readonly Secret[]): Prepared {
   const needles = secrets.flatMap((secret) => needlesOf(secret, "mask"));
-  return { needles, table: new NeedleTable(needles), tails: new Tails(needles) };
+  return { needles, index: new NeedleIndex(needles), tails: new TailIndex(needles) };
 }

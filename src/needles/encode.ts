@@ -1,3 +1,5 @@
+import type { EscapeTable } from "./escape-table.ts";
+
 /**
  * Byte-level encoders. They go from Buffer to Buffer and never through a string: a JavaScript
  * string can't be overwritten, and encodings of a secret are as secret as the secret.
@@ -6,14 +8,18 @@
 
 const STANDARD = Buffer.from("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/");
 const URL_SAFE = Buffer.from("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_");
+const BASE32 = Buffer.from("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567");
 const HEX = { lower: Buffer.from("0123456789abcdef"), upper: Buffer.from("0123456789ABCDEF") };
 
-/** Bytes of the value that come before it inside one group of three: any encoded text fits one. */
-export const ALIGNMENTS = [0, 1, 2] as const;
+/** Bytes of the text before the value inside one group of three: any base64 text fits one. */
+export const BASE64_ALIGNMENTS = [0, 1, 2] as const;
+
+/** The same for base32, whose groups have five bytes. */
+export const BASE32_ALIGNMENTS = [0, 1, 2, 3, 4] as const;
 
 /** Options of {@link base64Inside}. */
 export interface Base64Options {
-  readonly alignment: (typeof ALIGNMENTS)[number];
+  readonly alignment: (typeof BASE64_ALIGNMENTS)[number];
   readonly alphabet: "base64" | "base64url";
   /** Keep the last, partial character: right only where the value ends the encoded text. */
   readonly keepEnd?: boolean;
@@ -26,108 +32,90 @@ export interface Base64Options {
  */
 export function base64Inside(bytes: Buffer, o: Base64Options): Buffer {
   const alphabet = o.alphabet === "base64" ? STANDARD : URL_SAFE;
-  const bitsBefore = o.alignment * 8;
-  const first = Math.ceil(bitsBefore / 6);
-  const bitsEnd = (bitsBefore + bytes.length * 8) / 6;
-  const end = o.keepEnd === true ? Math.ceil(bitsEnd) : Math.floor(bitsEnd);
-  const out = Buffer.alloc(Math.max(0, end - first));
-  for (let i = 0; i < out.length; i++) {
-    out[i] = alphabet[sextet(bytes, (first + i) * 6 - bitsBefore)] ?? 0;
-  }
+  return inside(bytes, { ...o, alphabet, bits: 6 });
+}
+
+/** Base64 of the value alone, with its padding. */
+export function base64Whole(bytes: Buffer, alphabet: Base64Options["alphabet"]): Buffer {
+  const unpadded = base64Inside(bytes, { alignment: 0, alphabet, keepEnd: true });
+  const out = Buffer.alloc(Math.ceil(bytes.length / 3) * 4, "=");
+  unpadded.copy(out);
+  unpadded.fill(0);
   return out;
+}
+
+/** Options of {@link base32Inside}; as those of {@link base64Inside}. */
+export interface Base32Options {
+  readonly alignment: (typeof BASE32_ALIGNMENTS)[number];
+  readonly keepEnd?: boolean;
+}
+
+/** The base32 characters that depend on the value alone (RFC 4648, section 6). */
+export function base32Inside(bytes: Buffer, o: Base32Options): Buffer {
+  return inside(bytes, { ...o, alphabet: BASE32, bits: 5 });
+}
+
+/** Whether the value's last bits fill a character of `bits` bits, after so many bytes. */
+export function endsWhole(length: number, alignment: number, bits: 5 | 6): boolean {
+  return ((alignment + length) * 8) % bits === 0;
 }
 
 /** Two hexadecimal digits a byte. */
 export function hex(bytes: Buffer, letters: "lower" | "upper"): Buffer {
   const digits = HEX[letters];
   const out = Buffer.alloc(bytes.length * 2);
-  for (const [i, byte] of bytes.entries()) {
+  for (let i = 0; i < bytes.length; i++) {
+    const byte = bytes[i] ?? 0;
     out[i * 2] = digits[byte >> 4] ?? 0;
     out[i * 2 + 1] = digits[byte & 15] ?? 0;
   }
   return out;
 }
 
-/** What replaces each of the 256 byte values; a byte without an entry stays as it is. */
-export type EscapeTable = readonly (Buffer | undefined)[];
-
 /** Replaces bytes by their entry in the table. */
 export function escape(bytes: Buffer, table: EscapeTable): Buffer {
   let length = 0;
-  for (const byte of bytes) length += table[byte]?.length ?? 1;
+  for (const byte of bytes) length += table.of(byte)?.length ?? 1;
   const out = Buffer.alloc(length);
   let at = 0;
   for (const byte of bytes) {
-    const replacement = table[byte];
+    const replacement = table.of(byte);
     if (replacement === undefined) out[at++] = byte;
     else at += replacement.copy(out, at);
   }
   return out;
 }
 
-/**
- * The JSON form in which only ASCII is left: `\uXXXX` for every other UTF-16 unit, as the
- * standard encoders of Python and PHP write it.
- *
- * @param bytes - JSON-escaped UTF-8, as {@link escape} gives it with a JSON table
- * @returns null when the bytes are no UTF-8
- */
-export function asciiJson(bytes: Buffer): Buffer | null {
-  const scratch = Buffer.alloc(bytes.length * 6);
-  try {
-    let at = 0;
-    for (let i = 0; i < bytes.length;) {
-      const point = codePoint(bytes, i);
-      if (point === null) return null;
-      at = writeUnits(scratch, at, point.value);
-      i += point.length;
-    }
-    const out = Buffer.alloc(at);
-    scratch.copy(out, 0, 0, at);
-    return out;
-  } finally {
-    scratch.fill(0);
+/** A copy in memory of its own: Buffer.from and Buffer.concat would use Node's shared pool. */
+export function copyOf(bytes: Buffer): Buffer {
+  const out = Buffer.alloc(bytes.length);
+  bytes.copy(out);
+  return out;
+}
+
+interface InsideOptions {
+  /** Bytes before the value in its group. */
+  readonly alignment: number;
+  readonly keepEnd?: boolean;
+  readonly alphabet: Buffer;
+  /** Of one character. */
+  readonly bits: 5 | 6;
+}
+
+function inside(bytes: Buffer, { alignment, keepEnd, alphabet, bits }: InsideOptions): Buffer {
+  const bitsBefore = alignment * 8;
+  const first = Math.ceil(bitsBefore / bits);
+  const end = (bitsBefore + bytes.length * 8) / bits;
+  const last = keepEnd === true ? Math.ceil(end) : Math.floor(end);
+  const out = Buffer.alloc(Math.max(0, last - first));
+  const mask = (1 << bits) - 1;
+  let bit = first * bits - bitsBefore;
+  for (let i = 0; i < out.length; i++) {
+    const at = bit >> 3;
+    // zeros after the end
+    const pair = ((bytes[at] ?? 0) << 8) | (at + 1 < bytes.length ? (bytes[at + 1] ?? 0) : 0);
+    out[i] = alphabet[(pair >> (16 - bits - (bit & 7))) & mask] ?? 0;
+    bit += bits;
   }
-}
-
-/** The six bits that begin at bit number `bit`; zeros after the end. */
-function sextet(bytes: Buffer, bit: number): number {
-  const index = bit >> 3;
-  const pair = ((bytes[index] ?? 0) << 8) | (bytes[index + 1] ?? 0);
-  return (pair >> (10 - (bit & 7))) & 63;
-}
-
-function codePoint(bytes: Buffer, at: number): { value: number; length: number } | null {
-  const first = bytes[at] ?? 0;
-  if (first < 0x80) return { value: first, length: 1 };
-  const length = sequenceLength(first);
-  let value = first & (0x7f >> length);
-  for (let i = 1; i < length; i++) {
-    const next = bytes[at + i] ?? 0;
-    if ((next & 0xc0) !== 0x80) return null;
-    value = (value << 6) | (next & 0x3f);
-  }
-  return length === 0 ? null : { value, length };
-}
-
-/** Bytes of a UTF-8 sequence by its first one (RFC 3629); 0 when none begins like that. */
-function sequenceLength(first: number): number {
-  if (first < 0xc2 || first > 0xf4) return 0;
-  if (first >= 0xf0) return 4;
-  return first >= 0xe0 ? 3 : 2;
-}
-
-function writeUnits(out: Buffer, at: number, point: number): number {
-  if (point < 0x80) return out.writeUInt8(point, at);
-  if (point < 0x10000) return writeUnit(out, at, point);
-  const high = 0xd800 + ((point - 0x10000) >> 10);
-  const low = 0xdc00 + ((point - 0x10000) & 0x3ff);
-  return writeUnit(out, writeUnit(out, at, high), low);
-}
-
-function writeUnit(out: Buffer, at: number, unit: number): number {
-  out[at] = 0x5c;
-  out[at + 1] = 0x75;
-  for (let i = 0; i < 4; i++) out[at + 2 + i] = HEX.lower[(unit >> (12 - 4 * i)) & 15] ?? 0;
-  return at + 6;
+  return out;
 }

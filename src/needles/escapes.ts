@@ -1,69 +1,63 @@
-import type { EscapeTable } from "./encode.ts";
+import type { EscapeTable } from "./escape-table.ts";
+import { htmlTables, jsonTables, jsonTwiceTables, shellTables } from "./text-escapes.ts";
+import { percentTables } from "./percent.ts";
+import type { Encoding } from "./needle.ts";
 
-/**
- * Escape tables: which bytes the usual encoders of percent and JSON text replace, and by what.
- * They hold no secret, so they may live in shared memory and are built once.
- */
-
-const ALPHANUMERIC = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-
-/** Characters that each of the usual percent encoders leaves as they are. */
-const PERCENT_SAFE = [
-  // ECMAScript encodeURIComponent
-  "-_.!~*'()",
-  // RFC 3986 "unreserved": all reserved characters encoded (Python quote(safe=""), Go, PHP)
-  "-_.~",
-  // ECMAScript encodeURI: reserved characters stay
-  "-_.!~*'();/?:@&=+$,#",
-];
-
-/** application/x-www-form-urlencoded as the URL standard writes it; a space becomes `+`. */
-const FORM_SAFE = "*-._";
-
-/** `%00` to `%ff`, shared by all tables: every command that masks output waits for them. */
-const PERCENT = {
-  upper: percentForms("0123456789ABCDEF"),
-  lower: percentForms("0123456789abcdef"),
-};
-
-function percentForms(digits: string): readonly Buffer[] {
-  return Array.from({ length: 256 }, (_, byte) =>
-    Buffer.from(`%${digits.charAt(byte >> 4)}${digits.charAt(byte & 15)}`),
-  );
+/** All tables of one kind of text. */
+export interface EscapeFamily {
+  readonly encoding: Encoding;
+  readonly tables: readonly EscapeTable[];
 }
 
-/** Percent forms: each safe set in both cases of the hexadecimal digits, and the form encoding. */
-export const PERCENT_TABLES: readonly EscapeTable[] = [
-  ...PERCENT_SAFE.flatMap((safe) => [percentTable(safe, "upper"), percentTable(safe, "lower")]),
-  percentTable(FORM_SAFE, "upper", "+"),
-  percentTable(FORM_SAFE, "lower", "+"),
-];
-
-/** What JSON.stringify does to a byte of UTF-8. */
-const JSON_PLAIN = jsonTable({});
+let families: readonly EscapeFamily[] | undefined;
 
 /**
- * JSON forms: JSON.stringify; Go's encoding/json, which also escapes the characters that HTML
- * knows; and the encoders that write `\/`.
+ * Every way in which the usual tools escape bytes one by one. Made at the first value that needs
+ * them: they hold no secret, and most commands that load this file mask letters and digits.
  */
-export const JSON_TABLES: readonly EscapeTable[] = [
-  JSON_PLAIN,
-  jsonTable({ "<": "\\u003c", ">": "\\u003e", "&": "\\u0026" }),
-  jsonTable({ "/": "\\/" }),
-];
-
-function percentTable(safe: string, letters: "upper" | "lower", space?: string): EscapeTable {
-  const table: (Buffer | undefined)[] = [...PERCENT[letters]];
-  for (const byte of Buffer.from(ALPHANUMERIC + safe)) table[byte] = undefined;
-  if (space !== undefined) table[0x20] = Buffer.from(space);
-  return table;
+export function escapeFamilies(): readonly EscapeFamily[] {
+  return (families ??= makeFamilies());
 }
 
-function jsonTable(more: Readonly<Record<string, string>>): EscapeTable {
-  return Array.from({ length: 256 }, (_, byte) => {
-    if (byte >= 0x80) return undefined;
-    const character = String.fromCharCode(byte);
-    const text = more[character] ?? JSON.stringify(character).slice(1, -1);
-    return text === character ? undefined : Buffer.from(text);
-  });
+function makeFamilies(): EscapeFamily[] {
+  const json = jsonTables();
+  return [
+    { encoding: "json", tables: json },
+    { encoding: "json-twice", tables: jsonTwiceTables(json) },
+    { encoding: "shell", tables: shellTables() },
+    { encoding: "html", tables: htmlTables() },
+    { encoding: "percent", tables: percentTables() },
+  ];
+}
+
+/**
+ * The tables that change the given bytes, without those that do the same to them as one before:
+ * for a value with a single special character, two of twenty.
+ */
+export function distinctTables(tables: readonly EscapeTable[], bytes: Uint8Array): EscapeTable[] {
+  const found: EscapeTable[] = [];
+  for (const table of tables) {
+    const isPlain = bytes.every((byte) => table.of(byte) === undefined);
+    const isKnown = found.some((other) => bytes.every((byte) => other.of(byte) === table.of(byte)));
+    if (!isPlain && !isKnown) found.push(table);
+  }
+  return found;
+}
+
+/** The distinct bytes of a value that any table may replace: all but letters and digits. */
+export function specialBytes(value: Buffer): Uint8Array {
+  const seen = new Uint8Array(256);
+  for (const byte of value) seen[byte] = 1;
+  const special = seen.map((count, byte) => (ALPHANUMERIC[byte] === 1 ? 0 : count));
+  const found = new Uint8Array(special.reduce((sum, count) => sum + count, 0));
+  let at = 0;
+  for (const [byte, count] of special.entries()) if (count === 1) found[at++] = byte;
+  seen.fill(0);
+  special.fill(0);
+  return found;
+}
+
+const ALPHANUMERIC = new Uint8Array(256);
+for (const byte of Buffer.from("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")) {
+  ALPHANUMERIC[byte] = 1;
 }

@@ -1,3 +1,5 @@
+import { isPublicLabel } from "./pem.ts";
+
 /**
  * Lines of a multi-line secret that are worth looking for alone: a private key leaks as much when
  * its lines are indented, joined or shortened.
@@ -10,7 +12,6 @@ const WHITE_SPACE = new Set([0x20, 0x09, 0x0a, 0x0b, 0x0c, 0x0d]);
 const OPENSSH_MAGIC = Buffer.from("b3BlbnNzaC1rZXktdjE");
 const PEM_BEGIN = Buffer.from("-----BEGIN ");
 const PEM_DASHES = Buffer.from("-----");
-const PEM_PUBLIC = [Buffer.from("CERTIFICATE"), Buffer.from("PUBLIC KEY")];
 
 /** A run of key material is at least this long: shorter ones are words and numbers. */
 const KEY_RUN = 16;
@@ -38,7 +39,7 @@ export function secretLines(value: Buffer, onlyKeyMaterial: boolean): Buffer[] {
   let publicBlock = false;
   for (const line of splitLines(value)) {
     if (startsWith(line, PEM_DASHES)) {
-      publicBlock = startsWith(line, PEM_BEGIN) && PEM_PUBLIC.some((word) => line.includes(word));
+      publicBlock = startsWith(line, PEM_BEGIN) && isPublicLabel(line);
       continue;
     }
     if (publicBlock || startsWith(line, OPENSSH_MAGIC)) continue;

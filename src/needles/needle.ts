@@ -18,8 +18,34 @@ export interface Needle {
   readonly wraps?: boolean;
 }
 
-/** How the value is written in a needle; shown in findings. `line` is one line of a longer value. */
-export type Encoding = "raw" | "base64" | "base64url" | "hex" | "percent" | "json" | "line";
+/**
+ * How the value is written in a needle, from the plainest on; shown in findings and described in
+ * docs/verify.md.
+ */
+export const ENCODINGS = [
+  "raw",
+  "login",
+  "json",
+  "json-twice",
+  "shell",
+  "html",
+  "percent",
+  "base64",
+  "base64url",
+  "base64-twice",
+  "base32",
+  "hex",
+  "utf16",
+  "pem",
+  "line",
+  "jwt",
+] as const;
+
+/**
+ * One of {@link ENCODINGS}. Parts of a value: `line` is one line, `pem` the body of a key without
+ * its line breaks, `jwt` one part of a token; `login` is a user name with its password.
+ */
+export type Encoding = (typeof ENCODINGS)[number];
 
 /** Overwrites the bytes of every needle with zeros. Safe to repeat. */
 export function wipeNeedles(needles: readonly Needle[]): void {

@@ -1,4 +1,4 @@
-import type { Encoding } from "../needles/needle.ts";
+import { ENCODINGS } from "../needles/needle.ts";
 import type { Blob } from "./blob.ts";
 import type { Blobs } from "./blobs.ts";
 import type { HitLog, LoggedPlace } from "./hit-log.ts";
@@ -25,17 +25,6 @@ export interface FindingContext extends MetadataSearch {
   /** Masks and escapes a foreign text: paths and instructions may hold the secret itself. */
   readonly shown: (text: string) => string;
 }
-
-/** Which encoding names a finding that has several: the plainest. */
-const PLAINEST: readonly Encoding[] = [
-  "raw",
-  "json",
-  "percent",
-  "base64",
-  "base64url",
-  "hex",
-  "line",
-];
 
 /** Every finding of an image: layers from the bottom, then the metadata, then the rest. */
 export function findingsOf(context: FindingContext): Finding[] {
@@ -163,7 +152,8 @@ function strayFindings(blob: Blob, { resolved, shown }: FindingContext): Finding
 type Counts = Pick<Finding, "secret" | "encoding" | "also" | "offset" | "count">;
 
 function countsOf({ secret, encodings }: Pick<LoggedPlace, "secret" | "encodings">): Counts {
-  const order = PLAINEST.filter((encoding) => encodings.has(encoding));
+  // the plainest names the finding
+  const order = ENCODINGS.filter((encoding) => encodings.has(encoding));
   const [encoding = "raw", ...also] = order;
   const { offset = 0, count = 0 } = encodings.get(encoding) ?? {};
   return { secret, encoding, ...(also.length === 0 ? {} : { also }), offset, count };

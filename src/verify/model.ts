@@ -168,6 +168,6 @@ export function verdictOf(report: VerifyReport): Verdict {
 /** What an exact search of bytes can't find; part of every report. */
 export const LIMITS: readonly string[] = [
   "compressed parts inside of documents, pictures and databases are searched as they are",
-  "encoded text broken into lines, base64 of base64, UTF-16 and other disguises are not searched",
+  "disguises that docs/verify.md does not list, and two different ones at once, are not searched",
   "encrypted, hashed, split or changed values can't be found",
 ];

@@ -1,7 +1,6 @@
 import { InterruptedError } from "../errors.ts";
 import { wipeNeedles } from "../needles/needle.ts";
 import type { Needle } from "../needles/needle.ts";
-import { provability } from "../needles/provability.ts";
 import { NeedleSearch } from "../needles/search.ts";
 import { NeedleTable } from "../needles/table.ts";
 import { needlesOf } from "../needles/variants.ts";
@@ -89,9 +88,7 @@ interface SearchOptions extends VerifyOptions {
 
 async function searchIn(opened: OpenSource, o: SearchOptions): Promise<VerifyReport> {
   const { source, secrets, signal } = o;
-  const needles = secrets
-    .filter((secret) => provability(secret) === "provable")
-    .flatMap((secret) => needlesOf(secret));
+  const needles = secrets.flatMap((secret) => needlesOf(secret));
   const table = new NeedleTable(needles);
   const search = new NeedleSearch(table);
   const budget = { json: JSON_BUDGET };

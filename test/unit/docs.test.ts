@@ -4,6 +4,9 @@ import { describe, expect, it } from "vitest";
 import { SPECS } from "../../src/cli/specs.ts";
 import { GLOBAL } from "../../src/cli/specs/options.ts";
 import { ERROR_CODES, EXIT } from "../../src/errors.ts";
+import { ENCODINGS } from "../../src/needles/needle.ts";
+import { needlesOf } from "../../src/needles/variants.ts";
+import { Secret } from "../../src/secret/secret.ts";
 
 /** The documents say what the program does. */
 
@@ -48,6 +51,26 @@ describe("docs/build.md", () => {
     });
     expect(missing.map(({ long }) => long)).toEqual([]);
     expect(flags.length).toBeGreaterThan(30);
+  });
+});
+
+describe("docs/verify.md", () => {
+  it("has a row for every disguise, with an example that is one", async () => {
+    const table =
+      /## Disguises\n([\s\S]*?)\n## /.exec(await textOf("docs", "verify.md"))?.[1] ?? "";
+    const rows = Array.from(table.matchAll(/^\| `([\w-]+)` .* `([^`]+)` \|$/gm));
+    expect(rows.map(([, form]) => form)).toEqual(ENCODINGS);
+    const value = /forms of `([^`]+)`/.exec(table)?.[1] ?? "";
+    const needles = needlesOf(Secret.take("S", Buffer.from(value), "bot"));
+    // the others are parts of other values, or bytes that can't be shown
+    const shown = rows.filter(([, form = ""]) => !["utf16", "pem", "line", "jwt"].includes(form));
+    const wrong = shown.filter(([, form, example = ""]) => {
+      const own = needles.filter(({ encoding }) => encoding === form);
+      // an encoding that is the same in both alphabets has one name
+      const all = form === "base64url" ? needles : own;
+      return !all.some(({ bytes }) => Buffer.from(example).includes(bytes));
+    });
+    expect(wrong.map(([, form]) => form)).toEqual([]);
   });
 });
 

@@ -19,7 +19,7 @@ const PARTS = {
 /** Why a secret can't be proved, in words. */
 export const REASONS = {
   "too-short": "too short: such bytes occur by accident",
-  common: "a common word: it occurs in ordinary files",
+  common: "a common word or pattern: it occurs in ordinary files",
 } as const;
 
 /**

@@ -1,10 +1,12 @@
-import { generateKeyPairSync } from "node:crypto";
+import { generateKeyPairSync, randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { text as readAll } from "node:stream/consumers";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Mask } from "../../../src/mask/mask.ts";
+import { NeedleIndex } from "../../../src/mask/needle-index.ts";
 import { Secret } from "../../../src/secret/secret.ts";
+import { DISGUISES } from "../needles/disguises.ts";
 
 const CANARY = 'mask-canary-93+/"ö';
 const maskOf = (...values: string[]): Mask =>
@@ -71,6 +73,44 @@ describe("Mask.text", () => {
     expect(mask.text(privateKey.replaceAll("\n", "\r\n"))).toBe("***\r\n");
   });
 
+  it.each(DISGUISES.filter(({ of }) => typeof of(CANARY) === "string"))(
+    "IT3: hides the value as $name",
+    ({ of }) => {
+      const text = String(of(CANARY));
+      const masked = maskOf(CANARY).text(`before ${text} after`);
+      expect(masked).toMatch(/^before .{0,20}\*\*\*.{0,10} after$/u);
+    },
+  );
+
+  it("IT3: hides base64 in lines, and a key without its line breaks", () => {
+    const { privateKey } = generateKeyPairSync("rsa", {
+      modulusLength: 2048,
+      privateKeyEncoding: { type: "pkcs8", format: "pem" },
+      publicKeyEncoding: { type: "spki", format: "pem" },
+    });
+    const mask = maskOf(privateKey);
+    for (const width of [64, 70, 76]) {
+      const text = Buffer.from(privateKey).toString("base64");
+      const lines = text.match(new RegExp(`.{1,${width}}`, "gu")) ?? [];
+      const masked = mask.text(`${lines.join("\n")}\n`);
+      expect(masked.split("\n").filter((line) => /[^*=]{5}/u.test(line))).toEqual([]);
+    }
+    const account = maskOf(JSON.stringify({ private_key: privateKey }));
+    for (const line of privateKey.split("\n").slice(1, -2)) {
+      expect(account.text(line)).toMatch(/^\*\*\*=*$/u);
+    }
+    const body = privateKey.split("\n").slice(1, -2).join("");
+    expect(mask.text(`key=${body};`)).toMatch(/^key=\*\*\*=*;$/u);
+  });
+
+  it("IT3: hides a login, and the user name with it", () => {
+    const mask = new Mask([Secret.take("S", Buffer.from("Zk8q7"), "deploybot")]);
+    const basic = Buffer.from("deploybot:Zk8q7").toString("base64");
+    expect(mask.text(`https://deploybot:Zk8q7@host Basic ${basic}`)).toBe(
+      "https://***@host Basic ***",
+    );
+  });
+
   it("keeps UTF-8 around a value whole", () => {
     expect(maskOf(CANARY).text(`😀${CANARY}ü${CANARY}😀`)).toBe("😀***ü***😀");
   });
@@ -79,6 +119,63 @@ describe("Mask.text", () => {
     const mask = maskOf(CANARY);
     mask[Symbol.dispose]();
     expect(() => mask.text("anything")).toThrow("the mask was wiped");
+  });
+});
+
+describe("a thousand secrets", () => {
+  const values = Array.from({ length: 1000 }, () => randomBytes(24).toString("base64"));
+
+  it("are all hidden, in their encodings, and nothing else", () => {
+    const mask = maskOf(...values);
+    const forms = values.flatMap((value) => [
+      value,
+      Buffer.from(value).toString("hex"),
+      Buffer.from(Buffer.from(value).toString("base64")).toString("base64"),
+    ]);
+    const masked = mask.text(forms.map((form) => `<${form}>`).join("ordinary text\n"));
+    expect(masked.match(/<\*\*\*=*>/gu)?.length).toBe(3000);
+    expect(masked.replaceAll(/<\*\*\*=*>/gu, "").replaceAll("ordinary text\n", "")).toBe("");
+  });
+});
+
+describe("NeedleIndex", () => {
+  it("finds exactly what is there", () => {
+    const alphabet = fc.constantFrom(0x61, 0x62, 0xff);
+    const small = (minLength: number, maxLength: number): fc.Arbitrary<Buffer> =>
+      fc.array(alphabet, { minLength, maxLength }).map((bytes) => Buffer.from(bytes));
+    fc.assert(
+      fc.property(
+        fc.array(small(4, 14), { minLength: 1, maxLength: 6 }),
+        small(0, 300),
+        (values, text) => {
+          const needles = values.map((bytes) => ({ secret: "S", encoding: "raw" as const, bytes }));
+          const found: string[] = [];
+          new NeedleIndex(needles).visit(text, (start, end) => found.push(`${start}-${end}`));
+          const expected = values.flatMap((value) => {
+            const places: string[] = [];
+            for (let at = text.indexOf(value); at >= 0; at = text.indexOf(value, at + 1)) {
+              places.push(`${at}-${at + value.length}`);
+            }
+            return places;
+          });
+          expect(found.toSorted()).toEqual(expected.toSorted());
+        },
+      ),
+      { numRuns: 1000 },
+    );
+  });
+
+  it("refuses what is too short, finds nothing without needles, nothing when wiped", () => {
+    const one = { secret: "S", encoding: "raw", bytes: Buffer.from("abc") } as const;
+    expect(() => new NeedleIndex([one])).toThrow(RangeError);
+    const found: number[] = [];
+    const text = Buffer.from("abcdefgh");
+    new NeedleIndex([]).visit(text, (start) => found.push(start));
+    const index = new NeedleIndex([{ ...one, bytes: Buffer.from("cdef") }]);
+    index.visit(text, (start) => found.push(start));
+    index.wipe();
+    index.visit(text, (start) => found.push(start));
+    expect(found).toEqual([2]);
   });
 });
 

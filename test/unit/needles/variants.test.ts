@@ -33,14 +33,14 @@ describe("needlesOf", () => {
   });
 
   it("has base64 at three alignments in both alphabets", () => {
-    const value = "k?>k?>k?>k?>";
+    const value = "k?>k?>k?>k?>7";
     expect(textsOf(value, "base64")).toEqual([
-      "az8+az8+az8+az8+",
-      "s/Pms/Pms/Pms/P",
-      "rPz5rPz5rPz5rPz",
+      "az8+az8+az8+az8+N",
+      "s/Pms/Pms/Pms/Pj",
+      "rPz5rPz5rPz5rPz43",
     ]);
     // the third alignment has no character that the alphabets differ in: a duplicate
-    expect(textsOf(value, "base64url")).toEqual(["az8-az8-az8-az8-", "s_Pms_Pms_Pms_P"]);
+    expect(textsOf(value, "base64url")).toEqual(["az8-az8-az8-az8-N", "s_Pms_Pms_Pms_Pj"]);
   });
 
   it("ignores white space at the ends: the whole value contains the rest", () => {
@@ -48,17 +48,19 @@ describe("needlesOf", () => {
   });
 
   it("has no duplicates, nothing shorter than 8 bytes, and the secret's name", () => {
-    const needles = needlesOf(take("abcdefgh"));
+    const needles = needlesOf(take("abcdefgz"));
     const texts = needles.map(({ bytes }) => bytes.toString("latin1"));
     expect(new Set(texts).size).toBe(texts.length);
     expect(Math.min(...texts.map((text) => text.length))).toBe(8);
     expect(needles.every(({ secret }) => secret === "prod/KEY")).toBe(true);
   });
 
-  it("gives long encodings of a short value, but not the value", () => {
-    expect(textsOf("Q7#x")).toEqual(["51372378"]);
-    expect(textsOf("")).toEqual([]);
-  });
+  it.each(["Q7#x", "", "password", "12345678"])(
+    "searches for no value that proves nothing: %j",
+    (value) => {
+      expect(textsOf(value)).toEqual([]);
+    },
+  );
 
   it("has the bytes of a binary value, and no JSON of them", () => {
     const binary = Buffer.from([0xff, 0x00, 0xfe, 0x01, 0xfd, 0x02, 0xfc, 0x03, 0xfb]);
@@ -122,6 +124,69 @@ describe("multi-line values", () => {
   });
 });
 
+describe("private keys", () => {
+  const { privateKey, publicKey } = generateKeyPairSync("rsa", {
+    modulusLength: 2048,
+    privateKeyEncoding: { type: "pkcs8", format: "pem" },
+    publicKeyEncoding: { type: "spki", format: "pem" },
+  });
+  const bodyOf = (pem: string): string => pem.replaceAll(/-----.*-----|\s|=/gu, "");
+
+  it.each([
+    ["as it is", privateKey],
+    ["with other blocks", publicKey + privateKey + publicKey],
+    ["with CRLF", privateKey.replaceAll("\n", "\r\n")],
+    ["in JSON", JSON.stringify({ type: "service_account", private_key: privateKey })],
+    [
+      "with headers",
+      privateKey.replace("-----\n", "-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: A,0\n\n"),
+    ],
+    ["without its end", privateKey.replace(/-----END.*/u, "")],
+  ])("has the body without line breaks: %s", (_name, value) => {
+    expect(textsOf(value, "pem")).toEqual([bodyOf(privateKey)]);
+  });
+
+  it("of public blocks has none", () => {
+    expect(textsOf(publicKey, "pem")).toEqual([]);
+  });
+
+  it("has the encodings of both line endings", () => {
+    const crlf = privateKey.trim().replaceAll("\n", "\r\n");
+    for (const value of [privateKey, crlf]) {
+      const texts = textsOf(value, "base64");
+      for (const ending of [privateKey.trim(), crlf]) {
+        const whole = Buffer.from(ending).toString("base64");
+        expect(texts.some((text) => whole.startsWith(text))).toBe(true);
+      }
+    }
+  });
+});
+
+describe("tokens", () => {
+  const part = (json: unknown): string => Buffer.from(JSON.stringify(json)).toString("base64url");
+  const header = part({ alg: "HS256", typ: "JWT" });
+  const payload = part({ sub: "cats", iat: 1_700_000_000 });
+  const signature = "mT3kqVb8Yz0sWn5pR7dXfG1hJ4lC6aE9uOiPtQwErTy";
+
+  it("has payload and signature of a JWT alone, never its header", () => {
+    const jwt = `${header}.${payload}.${signature}`;
+    expect(textsOf(jwt, "jwt")).toEqual([payload, signature]);
+    expect(textsOf(jwt)).not.toContain(header);
+  });
+
+  it("has the four parts of a JWE that are its own, without those that are short", () => {
+    const jwe = [header, signature, "c2hvcnQ", payload, signature.toLowerCase()].join(".");
+    expect(textsOf(jwe, "jwt")).toEqual([signature, payload, signature.toLowerCase()]);
+  });
+
+  it.each([`${header}.${payload}`, `${header}.${payload}.a b`, `xyz.${payload}.${signature}`])(
+    "is nothing else",
+    (value) => {
+      expect(textsOf(value, "jwt")).toEqual([]);
+    },
+  );
+});
+
 describe("needles for masking", () => {
   it.each([
     ["Q7#x", ["Q7#x", "51372378"]],
@@ -132,6 +197,16 @@ describe("needles for masking", () => {
     const texts = textsOf(value, undefined, "mask");
     if (expected.length === 0) expect(texts.filter((text) => text === value)).toEqual([]);
     for (const text of expected) expect(texts).toContain(text);
+  });
+
+  it("has the lines that base64 of a long value is printed in", () => {
+    const value = "0123456789abcdef".repeat(5).replaceAll("a", "-");
+    const whole = Buffer.from(value).toString("base64").replaceAll("=", "");
+    const texts = textsOf(value, "base64", "mask");
+    expect(texts).toContain(whole.slice(0, 64));
+    expect(texts).toContain(whole.slice(64));
+    expect(texts).toContain(whole.slice(0, 76));
+    expect(texts).toContain(whole.slice(76));
   });
 
   it("has base64 with its last character", () => {
