@@ -77,8 +77,9 @@ export function parsePax(body: Buffer): ReadonlyMap<string, string> | null {
 
 /** Sum of all bytes, the checksum field itself counted as spaces. */
 function checksum(block: Buffer): number {
-  let sum = 0;
-  for (let i = 0; i < BLOCK; i++) sum += i >= 148 && i < 156 ? 0x20 : (block[i] ?? 0);
+  let sum = 8 * 0x20;
+  for (let i = 0; i < BLOCK; i++) sum += block[i] ?? 0;
+  for (let i = 148; i < 156; i++) sum -= block[i] ?? 0;
   return sum;
 }
 

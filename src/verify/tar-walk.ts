@@ -55,10 +55,9 @@ export class TarWalk {
     const base = this.position;
     this.position += chunk.length;
     for (let at = 0; at < chunk.length && this.#trouble === undefined;) {
-      const rest = chunk.subarray(at);
-      if (this.#content > 0) at += yield* this.#takeContent(rest);
-      else if (this.#padding > 0) at += this.#skipPadding(rest);
-      else at += yield* this.#takeBlock(rest, base + at);
+      if (this.#content > 0) at += yield* this.#takeContent(chunk, at);
+      else if (this.#padding > 0) at += this.#skipPadding(chunk.length - at);
+      else at += yield* this.#takeBlock(chunk, at, base);
       if (this.#isBetween) this.settled = base + at;
     }
   }
@@ -76,8 +75,8 @@ export class TarWalk {
     return this.#filled === 0 && !hasExtension && !this.#sparse;
   }
 
-  *#takeContent(rest: Buffer): Generator<TarEvent, number> {
-    const bytes = rest.subarray(0, this.#content);
+  *#takeContent(chunk: Buffer, at: number): Generator<TarEvent, number> {
+    const bytes = chunk.subarray(at, at + this.#content);
     this.#content -= bytes.length;
     if (this.#reading === undefined) yield { kind: "data", bytes };
     // a copy: the chunk belongs to the caller
@@ -86,18 +85,19 @@ export class TarWalk {
     return bytes.length;
   }
 
-  #skipPadding(rest: Buffer): number {
-    const skipped = Math.min(rest.length, this.#padding);
+  #skipPadding(available: number): number {
+    const skipped = Math.min(available, this.#padding);
     this.#padding -= skipped;
     return skipped;
   }
 
-  *#takeBlock(rest: Buffer, offset: number): Generator<TarEvent, number> {
-    const copied = rest.copy(this.#block, this.#filled, 0, BLOCK - this.#filled);
+  /** @param base - offset of the chunk in the tar */
+  *#takeBlock(chunk: Buffer, at: number, base: number): Generator<TarEvent, number> {
+    const copied = chunk.copy(this.#block, this.#filled, at, at + BLOCK - this.#filled);
     this.#filled += copied;
     if (this.#filled === BLOCK) {
       this.#filled = 0;
-      yield* this.#readBlock(offset + copied);
+      yield* this.#readBlock(base + at + copied);
     }
     return copied;
   }

@@ -4,7 +4,7 @@ import type { TarEntry } from "../tar-walk.ts";
 import { sniff, SNIFF_LENGTH } from "./kinds.ts";
 import type { Kind } from "./kinds.ts";
 import { LARGEST_FILE, Unreadable } from "./limits.ts";
-import { endsInZip } from "./zip.ts";
+import { holdsZip } from "./zip.ts";
 
 /** A file of a tar that can be unpacked, whole. */
 export interface Collected {
@@ -42,6 +42,8 @@ interface Current {
   fill: number;
 }
 
+const NOTHING = Buffer.alloc(0);
+
 /** Gathers the files of a tar that can be unpacked, while the tar streams by. */
 export class Collector {
   readonly #owner: CollectorOwner;
@@ -60,7 +62,7 @@ export class Collector {
   begin(entry: TarEntry): void {
     this.#drop();
     if (entry.size === 0 || (entry.type !== "0" && entry.type !== "7")) return;
-    this.#current = { entry, hits: [], kind: undefined, bytes: Buffer.alloc(0), fill: 0 };
+    this.#current = { entry, hits: [], kind: undefined, bytes: NOTHING, fill: 0 };
   }
 
   data(bytes: Buffer): void {
@@ -87,7 +89,7 @@ export class Collector {
     this.#current = undefined;
     const { entry, kind, bytes, hits } = current;
     if (kind !== "script") this.#done.set(entry, { entry, kind, bytes, hits });
-    else if (endsInZip(bytes)) this.#done.set(entry, { entry, kind: "zip", bytes, hits });
+    else if (holdsZip(bytes)) this.#done.set(entry, { entry, kind: "zip", bytes, hits });
     else {
       this.#replay(current);
       this.#owner.discard(bytes);

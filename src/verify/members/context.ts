@@ -2,6 +2,7 @@ import type { Hit, NeedleSearch } from "../../needles/search.ts";
 import type { NeedleTable } from "../../needles/table.ts";
 import type { HitLog } from "../hit-log.ts";
 import type { Kind } from "./kinds.ts";
+import { DEPTH, Unreadable } from "./limits.ts";
 import type { FileBudget } from "./limits.ts";
 import type { UnreadList } from "./unread.ts";
 
@@ -37,6 +38,19 @@ export interface Level {
   readonly depth: number;
   /** It is what a compressed file holds: a tar there is no further level. */
   readonly isContent: boolean;
+}
+
+/**
+ * The level of what is inside of an archive or a compressed file.
+ *
+ * @throws {@link Unreadable} when it is nested too deep
+ */
+export function opened(level: Level, kind: Kind): Level {
+  const isArchive = kind === "tar" || kind === "zip" || kind === "deb";
+  const depth = level.isContent && kind === "tar" ? level.depth : level.depth + 1;
+  if (depth > DEPTH) throw new Unreadable(`nested deeper than ${DEPTH} levels`);
+  const member = level.isContent ? level.member : `${level.member}!`;
+  return { ...level, member, depth, isContent: !isArchive };
 }
 
 /** The level of a member of an archive. */

@@ -77,7 +77,7 @@ function isSkippableZstd(head: Buffer): boolean {
 const BZIP2_BLOCKS = ["314159265359", "177245385090"];
 
 function isBzip2(head: Buffer): boolean {
-  if (!/^BZh[1-9]/u.test(head.toString("latin1", 0, 4))) return false;
+  if (head[0] !== 0x42 || !/^BZh[1-9]/u.test(head.toString("latin1", 0, 4))) return false;
   return BZIP2_BLOCKS.includes(head.toString("hex", 4, 10));
 }
 
@@ -91,9 +91,8 @@ function isLzma(head: Buffer): boolean {
 /** A header with its checksum: with the magic of 1988 and later, or of the first tar of all. */
 function isTar(head: Buffer): boolean {
   if (head.length < BLOCK || head[0] === 0) return false;
-  if (head.toString("latin1", 257, 262) !== "ustar" && !isOctal(head.subarray(148, 154))) {
-    return false;
-  }
+  // "usta", the last letter left to the checksum: a number is compared without a text of it
+  if (head.readUInt32BE(257) !== 0x75737461 && !isOctal(head.subarray(148, 154))) return false;
   return parseHeader(head.subarray(0, BLOCK)) !== null;
 }
 

@@ -3,19 +3,19 @@ import type { Sink } from "../decompress.ts";
 import { cleanPath } from "../path-index.ts";
 import { arMembers } from "./ar.ts";
 import { bunzip2 } from "./bzip2.ts";
-import { entryLevel, logHits } from "./context.ts";
+import { entryLevel, logHits, opened } from "./context.ts";
 import type { Level, MemberFile } from "./context.ts";
 import { gunzipSmall, gunzipStream } from "./gzip.ts";
 import { OpenHits } from "./hits.ts";
-import { decodeSmall, decodeStream, isZlibStart } from "./inflate.ts";
+import { decodeSmall, decodeStream, free, isZlibStart } from "./inflate.ts";
 import type { Decoded } from "./inflate.ts";
 import { sniff, SNIFF_LENGTH } from "./kinds.ts";
 import type { Kind } from "./kinds.ts";
-import { DEPTH, Unreadable } from "./limits.ts";
+import { Unreadable } from "./limits.ts";
 import { openContent, Output } from "./output.ts";
 import { MemberTar } from "./tar.ts";
 import { unxz } from "./xz.ts";
-import { codecOf, endsInZip, zipEntries } from "./zip.ts";
+import { codecOf, holdsZip, zipEntries } from "./zip.ts";
 import type { ZipEntry } from "./zip.ts";
 
 /** Bytes of one archive or compressed file, and what a search of them found. */
@@ -48,17 +48,8 @@ export async function openMember(file: MemberFile, level: Level): Promise<void> 
 
 /** What it is when one looks twice; null for nothing that is opened. */
 function kindOf({ kind, bytes }: MemberFile): Exclude<Kind, "script"> | null {
-  if (kind === "script") return endsInZip(bytes) ? "zip" : null;
+  if (kind === "script") return holdsZip(bytes) ? "zip" : null;
   return kind === "zlib" && !isZlibStart(bytes) ? null : kind;
-}
-
-/** @throws {@link Unreadable} when it is nested too deep */
-function opened(level: Level, kind: Kind): Level {
-  const isArchive = kind === "tar" || kind === "zip" || kind === "deb";
-  const depth = level.isContent && kind === "tar" ? level.depth : level.depth + 1;
-  if (depth > DEPTH) throw new Unreadable(`nested deeper than ${DEPTH} levels`);
-  const member = level.isContent ? level.member : `${level.member}!`;
-  return { ...level, member, depth, isContent: !isArchive };
 }
 
 async function open(kind: Exclude<Kind, "script">, file: Opened, level: Level): Promise<void> {
@@ -128,7 +119,7 @@ async function openEntry(entry: ZipEntry, { bytes, hits }: Opened, level: Level)
   const decoded = codec === "deflate" ? decodeSmall(codec, data, size) : null;
   if (decoded !== null && isIntact(decoded.output, crc)) {
     hits.take(start, start + decoded.used);
-    await new Output(level).whole(decoded.output);
+    await wholeOutput(decoded.output, level);
     return;
   }
   const checked = { crc, size };
@@ -165,7 +156,7 @@ async function openCompressed(
   const small = decodeFirst(kind, bytes);
   if (small !== null && isZeros(bytes.subarray(small.used))) {
     hits.take(0, small.used);
-    await new Output(level).whole(small.output);
+    await wholeOutput(small.output, level);
     return;
   }
   const end = await throughOutput(level, undefined, async (sink) => {
@@ -179,6 +170,14 @@ async function openCompressed(
   });
   const rest = sniff(bytes.subarray(end, end + SNIFF_LENGTH));
   if (rest !== null) throw new Unreadable("compressed data behind its end");
+}
+
+async function wholeOutput(bytes: Buffer, level: Level): Promise<void> {
+  try {
+    await new Output(level).whole(bytes);
+  } finally {
+    free(bytes);
+  }
 }
 
 /** Runs a decoder into an output; what came out before it failed is searched. */

@@ -1,7 +1,7 @@
 import type { Hit, NeedleSearch } from "../../needles/search.ts";
 import { findAll } from "../../needles/search.ts";
 import type { Level } from "./context.ts";
-import { logHits } from "./context.ts";
+import { logHits, opened } from "./context.ts";
 import { sniff, SNIFF_LENGTH } from "./kinds.ts";
 import type { Kind } from "./kinds.ts";
 import { LARGEST_HELD, LARGEST_OUTPUT, Unreadable } from "./limits.ts";
@@ -90,16 +90,17 @@ export class Output {
     const search = this.#level.context.acquire();
     this.#search = search;
     const sniffed = sniff(head.subarray(0, SNIFF_LENGTH));
-    if (sniffed === null) return plainReader(search, this.#level);
-    if ("unreadable" in sniffed) {
-      unread(this.#level, `${sniffed.unreadable} is not unpacked`);
+    try {
+      if (sniffed === null) return plainReader(search, this.#level);
+      if ("unreadable" in sniffed) throw new Unreadable(`${sniffed.unreadable} is not unpacked`);
+      if (sniffed.kind === "tar") return tarReader(search, opened(this.#level, "tar"));
+      const { kind } = sniffed;
+      return new GatheringReader(search, this.#level, { kind, expected: this.#expected });
+    } catch (error) {
+      if (!(error instanceof Unreadable)) throw error;
+      unread(this.#level, error.message);
       return plainReader(search, this.#level);
     }
-    if (sniffed.kind === "tar") return tarReader(search, this.#level);
-    return new GatheringReader(search, this.#level, {
-      kind: sniffed.kind,
-      expected: this.#expected,
-    });
   }
 }
 

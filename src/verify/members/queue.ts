@@ -5,8 +5,11 @@ import type { Batch, BatchResult, PackedHit } from "./work.ts";
 import { BatchWork } from "./work.ts";
 import { MemberWorker } from "./worker.ts";
 
-/** Bytes of members that may wait or be worked on at a time, with the file that is being gathered. */
-const ROOM = 64 * 1024 * 1024;
+/**
+ * Bytes of members that may wait or be worked on at a time, with the file that is being gathered; a
+ * larger file waits until it is alone.
+ */
+const ROOM = 8 * 1024 * 1024;
 
 /** Less than this is unpacked faster than a thread is started. */
 const WORTH_A_THREAD = 1024 * 1024;

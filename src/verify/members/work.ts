@@ -77,6 +77,8 @@ export class BatchWork {
       const { named } = unread;
       files.push({ index, log: { places, omitted }, unread: { named, count: unread.count } });
     }
+    // given back at once: see free() of inflate.ts
+    batch.bytes.transfer(0);
     return { files, ...total };
   }
 

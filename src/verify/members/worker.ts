@@ -11,6 +11,9 @@ import type { Batch, BatchResult } from "./work.ts";
  */
 const PROGRAM = new URL(`./thread${extname(import.meta.url)}`, import.meta.url);
 
+/** Young objects are few at a time here: the default takes three times as much memory. */
+const LIMITS = { maxYoungGenerationSizeMb: 4 };
+
 /** Time for the thread to wipe its needles when it is told to stop; it looks up between pieces. */
 const GRACE_MS = 2000;
 
@@ -48,8 +51,8 @@ export class MemberWorker {
     const transferList = [needles.bytes];
     try {
       // nothing of ours: no variable with a key, no flag of a debugger or a test runner
-      const options = { workerData, transferList, env: {}, execArgv: [], name: "members" };
-      const worker = new Worker(PROGRAM, options);
+      const plain = { env: {}, execArgv: [], name: "members", resourceLimits: LIMITS };
+      const worker = new Worker(PROGRAM, { workerData, transferList, ...plain });
       const isReady = await new Promise<boolean>((resolve) => {
         worker.once("message", () => resolve(true));
         worker.once("error", () => resolve(false));

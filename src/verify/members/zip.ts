@@ -55,8 +55,11 @@ export function* zipEntries(bytes: Buffer): Generator<ZipEntry, string | undefin
   for (const record of list.toSorted((a, b) => a.local - b.local)) {
     // between the entries that are listed may be others
     if (record.local > at) yield* localEntries(bytes, at, record.local);
-    const entry = readLocal(bytes, record.local, record);
-    if (entry === null) missing = "an entry of the zip is not where it should be";
+    // what a bomb does, and no archiver: bytes that are read again and again
+    const isOverlap = record.local < at;
+    const entry = isOverlap ? null : readLocal(bytes, record.local, record);
+    if (isOverlap) missing = "entries of the zip overlap";
+    else if (entry === null) missing = "an entry of the zip is not where it should be";
     else yield entry;
     at = Math.max(at, entry?.end ?? 0);
   }
@@ -64,9 +67,9 @@ export function* zipEntries(bytes: Buffer): Generator<ZipEntry, string | undefin
   return trouble ?? missing;
 }
 
-/** True when the file ends in the directory of a zip: a program may stand before it. */
-export function endsInZip(bytes: Buffer): boolean {
-  return findDirectory(bytes) !== null;
+/** True when a zip stands behind a program: its directory is at the end, or an entry is somewhere. */
+export function holdsZip(bytes: Buffer): boolean {
+  return findDirectory(bytes) !== null || bytes.includes(LOCAL_BYTES);
 }
 
 interface Directory {
