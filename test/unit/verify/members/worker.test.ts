@@ -2,7 +2,8 @@ import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
+import { ensureBuilt } from "../../../../scripts/build.ts";
 import { wipeNeedles } from "../../../../src/needles/needle.ts";
 import { findAll } from "../../../../src/needles/search.ts";
 import { NeedleTable } from "../../../../src/needles/table.ts";
@@ -88,6 +89,8 @@ describe("needles for another thread", () => {
 });
 
 describe("the thread of the bundle and of the package", () => {
+  beforeAll(ensureBuilt, 120_000);
+
   const dist = join(import.meta.dirname, "..", "..", "..", "..", "dist");
   it.each(["cli/thread.cjs", "verify/members/thread.js"])("%s starts by itself", (file) => {
     const program = join(dist, file);
