@@ -27,17 +27,24 @@ const TRY_GET = new Set([401, 404, 405]);
 
 type Network = Pick<HttpRequest, "env" | "signal">;
 
+/** An empty user name means that the secret is an identity token. */
+interface TokenLogin {
+  readonly username: string;
+  readonly secret: Secret;
+}
+
 /**
  * Fetches a token: OAuth's POST first, whose form can be wiped, else GET with a Basic header.
  *
- * @param login - an empty user name means that the secret is an identity token
+ * @param login - null asks for what anybody may have
  * @throws {@link TokenError}
  */
 export async function fetchToken(
   wanted: TokenRequest,
-  login: { readonly username: string; readonly secret: Secret },
+  login: TokenLogin | null,
   network: Network,
 ): Promise<Token> {
+  if (login === null) return readToken(await get(wanted, null, network));
   const posted = await post(wanted, login, network);
   const isFinal = !TRY_GET.has(posted.status) || login.username === "";
   return readToken(isFinal ? posted : await get(wanted, login, network));
@@ -45,7 +52,7 @@ export async function fetchToken(
 
 async function post(
   wanted: TokenRequest,
-  { username, secret }: { readonly username: string; readonly secret: Secret },
+  { username, secret }: TokenLogin,
   network: Network,
 ): Promise<HttpAnswer> {
   const fields = new URLSearchParams({
@@ -70,20 +77,24 @@ async function post(
 
 async function get(
   wanted: TokenRequest,
-  { username, secret }: { readonly username: string; readonly secret: Secret },
+  login: TokenLogin | null,
   network: Network,
 ): Promise<HttpAnswer> {
   const url = new URL(wanted.realm);
   if (wanted.service !== "") url.searchParams.set("service", wanted.service);
   for (const scope of wanted.scopes) url.searchParams.append("scope", scope);
-  // a header is a string, the one copy here that can't be wiped
-  const authorization = secret.use((bytes) => {
+  const headers = login === null ? {} : { Authorization: basicAuthorization(login) };
+  return send(url, { method: "GET", headers, ...network });
+}
+
+/** A header is a string, the one copy that can't be wiped. */
+export function basicAuthorization({ username, secret }: TokenLogin): string {
+  return secret.use((bytes) => {
     const pair = Buffer.concat([Buffer.from(`${username}:`), bytes]);
     const text = `Basic ${pair.toString("base64")}`;
     pair.fill(0);
     return text;
   });
-  return send(url, { method: "GET", headers: { Authorization: authorization }, ...network });
 }
 
 async function send(url: URL, o: HttpRequest): Promise<HttpAnswer> {
