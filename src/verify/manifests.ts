@@ -58,7 +58,7 @@ export function resolveImages(
   if (blobs.trouble !== undefined) resolver.report("archive", blobs.trouble);
   resolver.takeParts(parts);
   if (roots !== undefined) for (const digest of roots) resolver.followRoot(digest);
-  else if (parts.length === 0) {
+  else {
     resolver.followLayout();
     resolver.followLegacy();
   }
