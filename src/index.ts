@@ -97,6 +97,8 @@ export type { DockerClient } from "./docker/client.ts";
 export { type Endpoint, type EndpointChoice, resolveEndpoint } from "./docker/endpoint.ts";
 export { Engine } from "./docker/engine.ts";
 export { configuredDetachKeys } from "./docker/client-config.ts";
+export { parsePlatform, type Platform } from "./docker/platform.ts";
+export type { ImageReference } from "./docker/reference.ts";
 export type { LoginStore } from "./docker/registry-auth.ts";
 export {
   type RegistryConfigOptions,
@@ -194,11 +196,14 @@ export { type ExecFile, type ExecPlan, planExec, type PlannedValue } from "./exe
 
 // proof
 export { verify, type Verification, type VerifyOptions } from "./verify/verify.ts";
-export { archiveStream } from "./verify/sources/archive.ts";
+export { archiveFile, type ArchiveOptions, archiveStream } from "./verify/sources/archive.ts";
+export { containerSource } from "./verify/sources/container.ts";
+export { registryImage, type RegistryOptions } from "./verify/sources/registry.ts";
+export { readSourceName, type SourceName } from "./verify/sources/source-name.ts";
 export { layoutFolder } from "./verify/sources/layout.ts";
 export { mergedFolder, mergedTar } from "./verify/sources/merged.ts";
 export { engineImage, type EngineImageOptions } from "./verify/sources/engine.ts";
-export type { ImageSource, OpenSource } from "./verify/sources/source.ts";
+export type { ImageSource, OpenSource, SourcePart } from "./verify/sources/source.ts";
 export { assertClean } from "./verify/assert-clean.ts";
 export { renderReport, reportJson, summaryOf, type TextOptions } from "./verify/report.ts";
 export { type JunitOptions, reportJunit } from "./verify/report/junit.ts";

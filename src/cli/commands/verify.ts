@@ -3,8 +3,6 @@ import {
   BUILD,
   chooseEnvironment,
   COMMON,
-  type Engine,
-  engineImage,
   type ImageSource,
   KeyStoreError,
   type Keyring,
@@ -12,27 +10,30 @@ import {
   parsePublicKey,
   type Project,
   publicKeyFor,
-  type RouteName,
   type SecretSet,
   verify,
   type VerifyReport,
   verifyView,
 } from "../../index.ts";
 import type { Context, Handler } from "../spec.ts";
-import { connect } from "./engine.ts";
 import { type KeySearch, keyringOf } from "./keyring.ts";
 import { protect } from "./masking.ts";
 import { openProject } from "./shared.ts";
 import { placesOf, writeReport } from "./verify-report.ts";
+import { namedSource } from "./verify-source.ts";
 
 /** `verify IMAGE`: looks for every secret that opens in every part of an image. */
 export const handle: Handler = async (context) => {
-  const { operands, values } = context;
-  const [image = ""] = operands;
+  const { values } = context;
+  const named = namedSource(context);
   const places = await placesOf(context);
   const project = await openProject(context);
   using keyring = keyringOf(context, project);
-  const report = await searchImage(context, { project, keyring, image });
+  const report = await searchImage(context, {
+    project,
+    keyring,
+    source: async () => named.source({ project, keyring }),
+  });
   await writeReport(context, report, places);
   assertClean(report, { strict: values.flag("strict") });
   return 0;
@@ -42,20 +43,20 @@ export const handle: Handler = async (context) => {
 interface ProofOptions {
   readonly project: Project;
   readonly keyring: KeySearch;
-  readonly image: string;
+  /** Asked for when the secrets are open. */
+  readonly source: () => Promise<ImageSource>;
 }
 
 async function searchImage(context: Context, options: ProofOptions): Promise<VerifyReport> {
   const { host, env, out } = context;
-  const { project, keyring, image } = options;
+  const { project, keyring } = options;
   using secrets = await secretsOfProof(context, project, keyring);
-  const engine = await connect(context);
-  const view = verifyView(out.isJson ? NOWHERE : out.stderr, image, {
+  const source = await options.source();
+  const view = verifyView(out.isJson ? NOWHERE : out.stderr, source.name, {
     silence: "the engine is preparing the image",
   });
   try {
     const { signal } = host;
-    const source = sourceOf(context, engine, image);
     return await verify(source, secrets, { signal, env, onProgress: view.onProgress }).report();
   } finally {
     view.end();
@@ -63,13 +64,6 @@ async function searchImage(context: Context, options: ProofOptions): Promise<Ver
 }
 
 const NOWHERE = { write: () => undefined };
-
-function sourceOf({ values }: Context, engine: Engine, image: string): ImageSource {
-  return engineImage(engine, image, {
-    route: values.get("route") as RouteName | "auto" | undefined,
-    history: values.flag("build-history"),
-  });
-}
 
 /** The secrets to look for; from now on they are masked in everything written. */
 export async function secretsOfProof(

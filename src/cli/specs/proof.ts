@@ -6,8 +6,23 @@ import { ENGINE, ENVIRONMENTS, JSON_OUTPUT, KEY_FILE, MANIFEST } from "./options
 const VERIFY: CommandSpec = {
   name: "verify",
   summary: "prove that no secret is in an image: every layer, history, config, labels",
-  arguments: [{ name: "IMAGE", about: "image to look through" }],
+  arguments: [
+    {
+      name: "IMAGE",
+      about: "image of the engine; or an archive, a folder, docker://NAME, - for stdin",
+      optional: true,
+    },
+  ],
   options: [
+    { long: "container", value: "NAME", about: "search a container's own files and settings" },
+    { long: "with-image", about: "with --container: search its image too" },
+    {
+      long: "platform",
+      value: "OS/ARCH",
+      fallback: "every one that is there",
+      about: "search an archive's, folder's or registry's image for this platform only",
+    },
+    { long: "plain-http", about: "docker:// by http, without a login, not https" },
     ENVIRONMENTS,
     {
       long: "strict",
@@ -45,14 +60,18 @@ const VERIFY: CommandSpec = {
   ],
   examples: [
     { does: "every secret that the keys here open", line: "sealmount verify cats" },
-    { does: "those of two environments", line: "sealmount verify --env test --env prod cats" },
     {
       does: "as a gate in CI, with files for it",
-      line: "sealmount verify --strict -o leaks.sarif -o leaks.xml cats",
+      line: "sealmount verify --env prod --strict -o leaks.sarif -o leaks.xml cats",
     },
+    { does: "in a registry", line: "sealmount verify docker://ghcr.io/cats/api:1" },
   ],
   exits: [0, 2, 3, 4, 5, 6, 8, 9, 130],
   notes: [
+    "IMAGE: a path is what begins with / ./ or ../ or ends in .tar, .tar.gz, .tgz, .tar.zst: an " +
+      "archive of docker save, docker export or buildx, or the folder of an OCI layout. Prefixes as " +
+      "in skopeo say it aloud: docker-daemon:NAME, docker-archive:FILE, oci-archive:FILE, " +
+      "oci:FOLDER, docker://HOST/NAME:TAG. See docs/verify-sources.md.",
     "Looked for in every disguise that docs/verify.md lists, also in files that a later layer " +
       "deletes and inside of archives. What can't be proved is listed, never passed in silence.",
   ],

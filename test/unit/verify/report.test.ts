@@ -47,7 +47,7 @@ describe("renderReport", () => {
     const lines = renderReport(INCOMPLETE).slice(2, -2);
     expect(lines).toEqual([
       "unproved: prod/PIN: too short: such bytes occur by accident",
-      "unproved: prod/FLAG: a common word: it occurs in ordinary files",
+      "unproved: prod/FLAG: a common word or pattern: it occurs in ordinary files",
       `not read: ${digest("d")}: missing from the archive`,
       "not here: linux/arm64",
       "cats:1: NOT PROVED, parts could not be read; searched 2 layers, 403 files, 4.2 MB for 24 forms of 0 secrets",
