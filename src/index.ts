@@ -197,7 +197,7 @@ export { type ExecFile, type ExecPlan, planExec, type PlannedValue } from "./exe
 // proof
 export { verify, type Verification, type VerifyOptions } from "./verify/verify.ts";
 export { archiveFile, type ArchiveOptions, archiveStream } from "./verify/sources/archive.ts";
-export { containerSource } from "./verify/sources/container.ts";
+export { type ContainerSourceOptions, containerSource } from "./verify/sources/container.ts";
 export { registryImage, type RegistryOptions } from "./verify/sources/registry.ts";
 export { readSourceName, type SourceName } from "./verify/sources/source-name.ts";
 export { layoutFolder } from "./verify/sources/layout.ts";

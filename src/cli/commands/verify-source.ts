@@ -92,8 +92,10 @@ function ofEngine({ values }: Context, engine: Engine, image: string): ImageSour
 
 async function ofContainer(context: Context, container: string): Promise<ImageSource> {
   const engine = await connect(context);
-  const image = (id: string): ImageSource => ofEngine(context, engine, id);
-  return containerSource(engine, container, context.values.flag("with-image") ? image : undefined);
+  const image = context.values.flag("with-image")
+    ? (id: string): ImageSource => ofEngine(context, engine, id)
+    : undefined;
+  return containerSource(engine, container, { image });
 }
 
 interface Named {

@@ -18,12 +18,11 @@ export type Members = Readonly<
 export async function tar(members: Members): Promise<Buffer> {
   const stream = pack();
   const all = buffer(stream);
-  // equal files make equal layers
-  const mtime = new Date(0);
   for (const [name, member] of Object.entries(members)) {
-    if (typeof member === "string" || Buffer.isBuffer(member))
-      stream.entry({ name, mtime }, member);
-    else stream.entry({ name, mtime, ...member }, member.body ?? "");
+    // two tars of the same are equal, whatever the second is in which they are made
+    const header = { name, mtime: new Date(0) };
+    if (typeof member === "string" || Buffer.isBuffer(member)) stream.entry(header, member);
+    else stream.entry({ ...header, ...member }, member.body ?? "");
   }
   stream.finalize();
   return all;
