@@ -63,6 +63,16 @@ export function goodCases(): readonly Case[] {
     },
     { title: "build, dry run", args: ["build", "--dry-run", "."], exit: 0 },
     { title: "verify", args: ["verify", "--env", "prod", IMAGE], exit: 0 },
+    {
+      title: "verify with a file for each form of the report",
+      args: ["verify", "--env", "prod", "-o", "a.sarif", "-o", "b.xml", "-o", "c.json", IMAGE],
+      exit: 0,
+    },
+    {
+      title: "verify by save alone, strictly",
+      args: ["verify", "--env", "prod", "--strict", "--route", "save", IMAGE],
+      exit: 0,
+    },
     { title: "help", args: ["--help"], exit: 0 },
     { title: "ls", args: ["ls"], exit: 0 },
     { title: "check", args: ["check"], exit: 0 },
@@ -192,6 +202,18 @@ function badArguments(): readonly Case[] {
     { title: "a --secret that is none", args: ["build", "--secret", loose, "."], exit: 2 },
     { title: "an --ssh without a socket", args: ["build", "--ssh", `a=${loose}`, "."], exit: 2 },
     { title: "an --output that is none", args: ["build", "-o", `type=${loose}`, "."], exit: 2 },
+    { title: "a --format that is none", args: ["verify", "--format", loose, IMAGE], exit: 2 },
+    { title: "a --route that is none", args: ["verify", "--route", loose, IMAGE], exit: 2 },
+    {
+      title: "a report for a folder that is not there",
+      args: ["verify", "-o", "nowhere/x.sarif", IMAGE],
+      exit: 2,
+    },
+    {
+      title: "two forms of one report",
+      args: ["verify", "--format", "sarif", "-o", "a", "-o", "b", IMAGE],
+      exit: 2,
+    },
     { title: "an unknown option", args: ["ls", `--${loose}`], exit: 2 },
     { title: "an unknown command", args: [loose], exit: 2 },
     {
