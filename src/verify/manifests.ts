@@ -171,7 +171,7 @@ class Resolver implements Resolved {
   }
 
   #followManifest(digest: string, o: { document: unknown; descriptor: unknown }): void {
-    if (!Array.isArray(field(o.document, "layers"))) {
+    if (!isManifest(o.document)) {
       this.report(digest, "neither an index nor a manifest");
       return;
     }
@@ -280,6 +280,12 @@ export function blobName(digest: string): string {
 function digestOf(name: string): string {
   const hex = /(?<hex>[0-9a-f]{64})(?:\.json)?$/u.exec(name)?.groups?.["hex"];
   return hex === undefined ? name : `sha256:${hex}`;
+}
+
+/** Go writes `null` where an image has no layers. */
+function isManifest(document: unknown): boolean {
+  const layers = field(document, "layers");
+  return Array.isArray(layers) || (layers === null && field(document, "config") !== undefined);
 }
 
 function layerDigest(name: string): string | undefined {

@@ -96,6 +96,7 @@ function placeOf(json: JsonText, role: Role): Place {
   }
   // the legacy layout repeats the config in a file of each layer, twice
   if (first === "config" || first === "container_config") return configPlace(json);
+  if (first === "author") return { where: "config", path: first };
   return { where: fallbackOf(role), path: dotted(json.path) };
 }
 
