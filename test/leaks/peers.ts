@@ -1,0 +1,89 @@
+/** What scanners that go by rules find in the same images, where they are on the PATH. */
+import { mkdir, readFile, rm } from "node:fs/promises";
+import { engineHost, testEngine } from "../engine/current.ts";
+import { parseJson } from "../support/json.ts";
+import { run } from "../support/process.ts";
+
+/** A scanner: its name, and how many secrets it reports in a folder. */
+interface Peer {
+  readonly name: string;
+  count(folder: string): Promise<number>;
+}
+
+/** Nothing is verified with a service, encodings are undone as deep as each can. */
+const PEERS: readonly Peer[] = [
+  {
+    name: "gitleaks",
+    async count(folder) {
+      const report = `${folder}.json`;
+      const depth = ["--max-decode-depth", "5"];
+      const output = ["--report-format", "json", "--report-path", report, "--no-banner"];
+      await tool("gitleaks", ["dir", folder, ...depth, ...output, "--exit-code", "0"]);
+      return parseJson<unknown[]>(await readFile(report, "utf8")).length;
+    },
+  },
+  {
+    name: "trufflehog",
+    async count(folder) {
+      const quiet = ["--json", "--no-update", "--no-verification"];
+      const output = await tool("trufflehog", ["filesystem", folder, ...quiet]);
+      return output.split("\n").filter((line) => line.includes('"DetectorName"')).length;
+    },
+  },
+];
+
+/** The names of those that are there. */
+export async function peersOnPath(): Promise<readonly string[]> {
+  const found: string[] = [];
+  for (const { name } of PEERS) {
+    const isThere = await tool("sh", ["-c", 'command -v "$0"', name]).then(
+      () => true,
+      () => false,
+    );
+    if (isThere) found.push(name);
+  }
+  return found;
+}
+
+/**
+ * Runs scanners over `docker save` of an image, its layers unpacked for them.
+ *
+ * @param folder - for the files; removed afterwards
+ * @returns by name, whether anything was reported: whatever it is counts as found
+ */
+export async function peersFind(
+  names: readonly string[],
+  image: string,
+  folder: string,
+): Promise<Readonly<Record<string, boolean>>> {
+  await mkdir(folder);
+  try {
+    await tool("sh", ["-c", UNPACK, testEngine().docker, engineHost(), image, folder]);
+    const found: Record<string, boolean> = {};
+    for (const peer of PEERS) {
+      if (names.includes(peer.name)) found[peer.name] = (await peer.count(folder)) > 0;
+    }
+    return found;
+  } finally {
+    await tool("chmod", ["-R", "u+rwX", folder]);
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+const UNPACK = `
+"$0" -H "$1" save "$2" | tar -x -C "$3"
+find "$3" -type f | while read -r file; do
+  tar -tf "$file" >/dev/null 2>&1 || continue
+  mkdir "$file.d"
+  tar -xf "$file" -C "$file.d" --no-same-owner
+  rm "$file"
+done
+chmod -R u+rwX "$3"
+`;
+
+async function tool(program: string, args: readonly string[]): Promise<string> {
+  const env = { PATH: process.env["PATH"], HOME: process.env["HOME"] };
+  const ran = await run(program, args, { env, timeout: 300_000 });
+  if (ran.code !== 0) throw new Error(`${program} exited ${ran.code}: ${ran.stderr}`);
+  return ran.stdout;
+}
