@@ -14,6 +14,8 @@ export interface Answer {
   readonly places: readonly string[];
   /** Secrets that can't be proved. */
   readonly unproved: readonly string[];
+  /** Files that were not unpacked, or not to their end. */
+  readonly unread: readonly string[];
   /** What was not read: nothing, in every case. */
   readonly unseen: readonly string[];
 }
@@ -31,10 +33,16 @@ export async function verifyImage(
   }
 }
 
-export function answerOf(report: VerifyReport): Answer {
+/** Comes with the search of members. */
+interface UnreadFiles {
+  readonly unseenMembers?: readonly { readonly path: string }[];
+}
+
+export function answerOf(report: VerifyReport & UnreadFiles): Answer {
   return {
     places: report.findings.map((finding) => lineOf(asExpected(finding))).toSorted(),
     unproved: report.unproved.map(({ secret }) => secret).toSorted(),
+    unread: (report.unseenMembers ?? []).map(({ path }) => path).toSorted(),
     unseen: report.unseen.map(({ what, reason }) => `${what}: ${reason}`),
   };
 }
@@ -46,6 +54,7 @@ export function rightAnswer(one: LeakCase, engine: EngineTraits): Answer {
   return {
     places: expected.map(lineOf).toSorted(),
     unproved: [...(one.unproved ?? [])].toSorted(),
+    unread: [...(one.unread ?? [])].toSorted(),
     unseen: [],
   };
 }

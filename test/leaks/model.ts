@@ -62,6 +62,8 @@ export interface LeakCase {
   readonly needs?: Need;
   /** Every place that must be found; nothing else may be. Empty for a clean image. */
   readonly expect: readonly Expected[];
+  /** Paths of files that the report must list as not unpacked; what is in them is not searched. */
+  readonly unread?: readonly string[];
   /** Secrets that the report must list as unproved. */
   readonly unproved?: readonly string[];
 }

@@ -1,5 +1,6 @@
 /** What scanners that go by rules find in the same images, where they are on the PATH. */
-import { mkdir, readFile, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { engineHost, testEngine } from "../engine/current.ts";
 import { parseJson } from "../support/json.ts";
 import { run } from "../support/process.ts";
@@ -18,7 +19,7 @@ const PEERS: readonly Peer[] = [
       const report = `${folder}.json`;
       const depth = ["--max-decode-depth", "5"];
       const output = ["--report-format", "json", "--report-path", report, "--no-banner"];
-      await tool("gitleaks", ["dir", folder, ...depth, ...output, "--exit-code", "0"]);
+      await tool("gitleaks", ["dir", folder, ...depth, ...output, "--exit-code", "0"], folder);
       return parseJson<unknown[]>(await readFile(report, "utf8")).length;
     },
   },
@@ -26,7 +27,7 @@ const PEERS: readonly Peer[] = [
     name: "trufflehog",
     async count(folder) {
       const quiet = ["--json", "--no-update", "--no-verification"];
-      const output = await tool("trufflehog", ["filesystem", folder, ...quiet]);
+      const output = await tool("trufflehog", ["filesystem", folder, ...quiet], folder);
       return output.split("\n").filter((line) => line.includes('"DetectorName"')).length;
     },
   },
@@ -70,6 +71,7 @@ export async function peersFind(
   }
 }
 
+/** Links are taken out: one of the scanners reads busybox once for each of its 300 names. */
 const UNPACK = `
 "$0" -H "$1" save "$2" | tar -x -C "$3"
 find "$3" -type f | while read -r file; do
@@ -78,11 +80,14 @@ find "$3" -type f | while read -r file; do
   tar -xf "$file" -C "$file.d" --no-same-owner
   rm "$file"
 done
+find "$3" -type l -delete
 chmod -R u+rwX "$3"
 `;
 
-async function tool(program: string, args: readonly string[]): Promise<string> {
-  const env = { PATH: process.env["PATH"], HOME: process.env["HOME"] };
+/** @param folder - beside it are its temporary files: some clear away those of others */
+async function tool(program: string, args: readonly string[], folder?: string): Promise<string> {
+  const temporary = folder === undefined ? tmpdir() : await mkdtemp(`${folder}-`);
+  const env = { PATH: process.env["PATH"], HOME: process.env["HOME"], TMPDIR: temporary };
   const ran = await run(program, args, { env, timeout: 300_000 });
   if (ran.code !== 0) throw new Error(`${program} exited ${ran.code}: ${ran.stderr}`);
   return ran.stdout;

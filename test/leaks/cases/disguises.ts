@@ -278,10 +278,12 @@ write("config", subprocess.run(quote, check=True, capture_output=True, env={**os
     ...found("html"),
   },
   {
-    name: "HTML with numbers, as Go and templates of JavaScript write it",
+    name: "HTML with numbers for quotes, as Go and Jinja write it",
     needs: "disguises",
     ...SPECIAL,
-    dockerfile: byNode('value.replace(/[<>&"\\x27]/g, (c) => `&#${c.charCodeAt(0)};`)'),
+    dockerfile: byNode(
+      `value.replace(/[<>&"\\x27]/g, (c) => ({ "<": "&lt;", ">": "&gt;", "&": "&amp;", '"': "&#34;" })[c] ?? "&#39;")`,
+    ),
     ...found("html"),
   },
   {
