@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { engineHost, testEngine } from "../engine/current.ts";
 import { parseJson } from "../support/json.ts";
-import { run } from "../support/process.ts";
+import { run, type Ran } from "../support/process.ts";
 
 /** A scanner: its name, and how many secrets it reports in a folder. */
 interface Peer {
@@ -27,8 +27,10 @@ const PEERS: readonly Peer[] = [
     name: "trufflehog",
     async count(folder) {
       const quiet = ["--json", "--no-update", "--no-verification"];
-      const output = await tool("trufflehog", ["filesystem", folder, ...quiet], folder);
-      return output.split("\n").filter((line) => line.includes('"DetectorName"')).length;
+      // it sometimes exits 1 when others of its kind run; what it says counts
+      const ran = await start("trufflehog", ["filesystem", folder, ...quiet], folder);
+      if (!ran.stderr.includes("finished scanning")) throw failed("trufflehog", ran);
+      return ran.stdout.split("\n").filter((line) => line.includes('"DetectorName"')).length;
     },
   },
 ];
@@ -84,11 +86,19 @@ find "$3" -type l -delete
 chmod -R u+rwX "$3"
 `;
 
-/** @param folder - beside it are its temporary files: some clear away those of others */
 async function tool(program: string, args: readonly string[], folder?: string): Promise<string> {
+  const ran = await start(program, args, folder);
+  if (ran.code !== 0) throw failed(program, ran);
+  return ran.stdout;
+}
+
+/** @param folder - beside it are its temporary files: some clear away those of others */
+async function start(program: string, args: readonly string[], folder?: string): Promise<Ran> {
   const temporary = folder === undefined ? tmpdir() : await mkdtemp(`${folder}-`);
   const env = { PATH: process.env["PATH"], HOME: process.env["HOME"], TMPDIR: temporary };
-  const ran = await run(program, args, { env, timeout: 300_000 });
-  if (ran.code !== 0) throw new Error(`${program} exited ${ran.code}: ${ran.stderr}`);
-  return ran.stdout;
+  return run(program, args, { env, timeout: 300_000 });
+}
+
+function failed(program: string, { code, stderr }: Ran): Error {
+  return new Error(`${program} exited ${code}: ${stderr}`);
 }

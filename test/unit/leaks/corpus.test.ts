@@ -49,8 +49,8 @@ describe("the table", () => {
     ];
     if (leak === undefined || clean === undefined) throw new Error("no cases");
     const table = renderTable([
-      { one: leak, found: { sealmount: true, other: false } },
-      { one: clean, found: { sealmount: false, other: true } },
+      { one: leak, isLeaky: true, found: { sealmount: true, other: false } },
+      { one: clean, isLeaky: false, found: { sealmount: false, other: true } },
     ]);
     const lines = table.split("\n").map((line) => line.split(/ {2,}/u));
     expect(lines).toEqual([
