@@ -50,6 +50,10 @@ const VERIFY: CommandSpec = {
       choices: ["auto", "content", "folders", "save", "push"],
     },
     {
+      long: "no-cache",
+      about: "search every layer anew: keep no verdicts on layers, and use none",
+    },
+    {
       long: "build-history",
       about: "search what the engine keeps of its builds too: of all, not this image's alone",
     },
