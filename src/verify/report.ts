@@ -54,8 +54,10 @@ export function renderReport(report: VerifyReport, { color = false }: TextOption
 export function summaryOf(report: VerifyReport, paint: Paint = (_, text) => text): string {
   const { image, layers, files, bytes, members, needles, secrets, unproved } = report;
   const cached = layers.filter((layer) => layer.cached === true).length;
+  const vouched = cached === 0 ? "" : ` (${cached} by an earlier verdict)`;
   const parts = [
-    counted(layers.length, "layer") + (cached === 0 ? "" : ` (${cached} by an earlier verdict)`),
+    // merged files have none
+    ...(layers.length === 0 ? [] : [counted(layers.length, "layer") + vouched]),
     counted(files, "file"),
     sizeText(bytes),
     ...(members.count === 0

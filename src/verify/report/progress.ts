@@ -21,6 +21,7 @@ export interface VerifyView {
 const DRAW_MS = 100;
 /** Shorter silence is not worth a word. */
 const SILENCE_MS = 1_000;
+const UNKNOWN_WIDTH = 80;
 /** Cells of the bar between its brackets. */
 const BAR = 24;
 
@@ -57,9 +58,10 @@ export function verifyView(
       took: drawn - (first ?? drawn),
     });
     // to the beginning of the row; what the last line had more is erased
-    const { columns = 80 } = output;
-    // a line that wraps could not be taken away
-    if (text !== "") output.write(`\r${text.slice(0, columns - 1)}\u001b[K`);
+    // a terminal may not know its width; a line that wraps could not be taken away
+    const { columns = 0 } = output;
+    const width = columns > 0 ? columns : UNKNOWN_WIDTH;
+    if (text !== "") output.write(`\r${text.slice(0, width - 1)}\u001b[K`);
   };
   const timer = setInterval(draw, DRAW_MS);
   timer.unref();

@@ -76,6 +76,11 @@ describe("renderReport", () => {
     expect(lines[4]).toBe("  read by: folders (content: no content store)");
   });
 
+  it("speaks of no layers where files are all there is", () => {
+    const summary = summaryOf({ ...CLEAN, layers: [], partial: "its merged files" });
+    expect(summary).toMatch(/^cats:1: clean in its merged files, no more; searched 403 files, /u);
+  });
+
   it("counts the layers of each platform for itself, and names an entry of the history once", () => {
     const layers = ["linux/amd64", "linux/arm64"].flatMap((platform) =>
       CLEAN.layers.map((layer) => ({ ...layer, platform })),

@@ -14,7 +14,8 @@ function stage(o: { readonly isTTY: boolean; readonly columns?: number }): {
 
 describe("verifyView", () => {
   it("shows bytes, rate and a bar where the size is known, and takes the line away", () => {
-    const { output, written, clock } = stage({ isTTY: true });
+    // some terminals do not know how wide they are
+    const { output, written, clock } = stage({ isTTY: true, columns: 0 });
     const view = verifyView(output, "cats:1", { now: () => clock.ms });
     view.onProgress(1_000, 4e8);
     expect(written).toEqual([]);
