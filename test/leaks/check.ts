@@ -33,16 +33,11 @@ export async function verifyImage(
   }
 }
 
-/** Comes with the search of members. */
-interface UnreadFiles {
-  readonly unseenMembers?: readonly { readonly path: string }[];
-}
-
-export function answerOf(report: VerifyReport & UnreadFiles): Answer {
+export function answerOf(report: VerifyReport): Answer {
   return {
     places: report.findings.map((finding) => lineOf(asExpected(finding))).toSorted(),
     unproved: report.unproved.map(({ secret }) => secret).toSorted(),
-    unread: (report.unseenMembers ?? []).map(({ path }) => path).toSorted(),
+    unread: report.unseenMembers.map(({ path }) => path).toSorted(),
     unseen: report.unseen.map(({ what, reason }) => `${what}: ${reason}`),
   };
 }

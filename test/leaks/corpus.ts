@@ -7,7 +7,7 @@ import { dockerCli, dockerOut, engineHost, engineVersion } from "../engine/curre
 import { answerOf, verifyImage } from "./check.ts";
 import type { Answer } from "./check.ts";
 import { makeImage } from "./make.ts";
-import type { EngineTraits, LeakCase, Need } from "./model.ts";
+import type { EngineTraits, LeakCase } from "./model.ts";
 import { peersFind } from "./peers.ts";
 
 /** What a case came to. */
@@ -24,9 +24,6 @@ export interface CorpusOptions {
   /** Other scanners to run as well. */
   readonly peers: readonly string[];
 }
-
-/** Parts of the search that are not there yet: their cases are skipped, with that reason. */
-const MISSING: ReadonlySet<Need> = new Set(["disguises", "members", "wraps"]);
 
 export class Corpus {
   readonly traits: EngineTraits;
@@ -45,10 +42,9 @@ export class Corpus {
     return new Corpus(await traitsOfEngine(), await Engine.connect(endpoint), options);
   }
 
-  /** Why a case can't be run, or not yet; undefined when it can. */
-  whyNot({ store, needs }: LeakCase): string | undefined {
+  /** Why a case can't be run; undefined when it can. */
+  whyNot({ store }: LeakCase): string | undefined {
     if (store !== undefined && store !== this.traits.store) return `only in the store ${store}`;
-    if (needs !== undefined && MISSING.has(needs)) return `the search has no ${needs} yet`;
     return undefined;
   }
 

@@ -16,9 +16,6 @@ export const GROUPS = [
 
 export type Group = (typeof GROUPS)[number];
 
-/** Parts of the search that a case is about; the runner knows which of them are there. */
-export type Need = "disguises" | "members" | "wraps";
-
 /** Where an engine keeps its images. */
 export type Store = "overlay2" | "containerd";
 
@@ -59,7 +56,6 @@ export interface LeakCase {
   readonly flags?: readonly Template[];
   /** Only engines with this store can make such an image. */
   readonly store?: Store;
-  readonly needs?: Need;
   /** Every place that must be found; nothing else may be. Empty for a clean image. */
   readonly expect: readonly Expected[];
   /** Paths of files that the report must list as not unpacked; what is in them is not searched. */

@@ -71,19 +71,16 @@ write("config", json.dumps({"auths": {"registry.example.org": {"auth": auth}}}))
   },
   {
     name: "base64 of base64",
-    needs: "disguises",
     dockerfile: byShell(`base64 -w 0 ${SECRET} | base64 -w 0`),
     ...found("base64-twice"),
   },
   {
     name: "base64 of base64, both in the middle of something",
-    needs: "disguises",
     dockerfile: byShell(`(printf ab; ${behind(1)} | base64 -w 0) | base64 -w 0`),
     ...found("base64-twice"),
   },
   {
     name: "a login in a Kubernetes manifest: base64 of JSON with base64",
-    needs: "disguises",
     dockerfile: [BASE, "COPY config /app/config"],
     python: `
 auth = base64.b64encode(b"robot:" + value()).decode()
@@ -93,7 +90,6 @@ write("config", json.dumps({"data": {".dockerconfigjson": base64.b64encode(login
   },
   {
     name: "base32",
-    needs: "disguises",
     dockerfile: COPIED,
     python: `write("config", base64.b32encode(value()))`,
     ...found("base32"),
@@ -109,45 +105,38 @@ write("config", json.dumps({"data": {".dockerconfigjson": base64.b64encode(login
 const WRAPPED: readonly Omit<LeakCase, "group">[] = [
   {
     name: "base64 in lines of 76",
-    needs: "wraps",
     dockerfile: byShell(`${behind(45)} | base64`),
     ...found("base64"),
   },
   {
     name: "base64 in lines of 64",
-    needs: "wraps",
     dockerfile: byShell(`${behind(37)} | base64 -w 64`),
     ...found("base64"),
   },
   {
     name: "base64 in a mail: lines of 76 that end as on Windows",
-    needs: "wraps",
     dockerfile: COPIED,
     python: `write("config", base64.encodebytes(b"a" * 47 + value()).replace(b"\\n", b"\\r\\n"))`,
     ...found("base64"),
   },
   {
     name: "base64 in indented lines, as in YAML",
-    needs: "wraps",
     dockerfile: byShell(`${behind(45)} | base64 | sed 's/^/    /'`),
     ...found("base64"),
   },
   {
     name: "base64 in lines, in a string of JSON",
-    needs: "wraps",
     dockerfile: COPIED,
     python: `write("config", json.dumps({"file": base64.encodebytes(b"a" * 45 + value()).decode()}))`,
     ...found("base64"),
   },
   {
     name: "hex in lines of 60",
-    needs: "wraps",
     dockerfile: byShell(`${behind(20)} | xxd -p`),
     ...found("hex"),
   },
   {
     name: "a key whose lines are of another length",
-    needs: "wraps",
     ...PEM,
     dockerfile: byShell(`grep -v -e ----- ${SECRET} | tr -d '\\n' | fold -w 76`),
     ...found("pem"),
@@ -220,14 +209,12 @@ write("config", go)`,
   },
   {
     name: "JSON in JSON",
-    needs: "disguises",
     ...SPECIAL,
     dockerfile: byNode("JSON.stringify({ body: JSON.stringify({ password: value }) })"),
     ...found("json-twice"),
   },
   {
     name: "JSON in JSON, both in ASCII",
-    needs: "disguises",
     ...SPECIAL,
     dockerfile: COPIED,
     python: `write("config", json.dumps({"body": json.dumps({"password": text()})}))`,
@@ -235,7 +222,6 @@ write("config", go)`,
   },
   {
     name: "single quotes of a shell",
-    needs: "disguises",
     ...SPECIAL,
     dockerfile: COPIED,
     python: `write("config", "export KEY='" + text().replace("'", "'\\\\''") + "'\\n")`,
@@ -243,7 +229,6 @@ write("config", go)`,
   },
   {
     name: "single quotes of a shell, by Python",
-    needs: "disguises",
     ...SPECIAL,
     dockerfile: COPIED,
     python: `write("config", "export KEY=" + shlex.quote(text()) + "\\n")`,
@@ -251,7 +236,6 @@ write("config", go)`,
   },
   {
     name: "double quotes of a shell",
-    needs: "disguises",
     ...SPECIAL,
     dockerfile: COPIED,
     python: `
@@ -261,7 +245,6 @@ write("config", f'export KEY="{quoted}"\\n')`,
   },
   {
     name: "backslashes of a shell, by bash",
-    needs: "disguises",
     ...SPECIAL,
     dockerfile: COPIED,
     python: `
@@ -271,7 +254,6 @@ write("config", subprocess.run(quote, check=True, capture_output=True, env={**os
   },
   {
     name: "HTML, by Python",
-    needs: "disguises",
     ...SPECIAL,
     dockerfile: COPIED,
     python: `write("config", f'<input value="{html.escape(text())}">')`,
@@ -279,7 +261,6 @@ write("config", subprocess.run(quote, check=True, capture_output=True, env={**os
   },
   {
     name: "HTML with numbers for quotes, as Go and Jinja write it",
-    needs: "disguises",
     ...SPECIAL,
     dockerfile: byNode(
       `value.replace(/[<>&"\\x27]/g, (c) => ({ "<": "&lt;", ">": "&gt;", "&": "&amp;", '"': "&#34;" })[c] ?? "&#39;")`,
@@ -288,7 +269,6 @@ write("config", subprocess.run(quote, check=True, capture_output=True, env={**os
   },
   {
     name: "XML",
-    needs: "disguises",
     ...SPECIAL,
     dockerfile: byNode(
       '`<key>${value.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;")}</key>`',
@@ -297,14 +277,12 @@ write("config", subprocess.run(quote, check=True, capture_output=True, env={**os
   },
   {
     name: "UTF-16, small end first",
-    needs: "disguises",
     ...SPECIAL,
     dockerfile: byNode('Buffer.from("\\ufeffkey=" + value + "\\r\\n", "utf16le")'),
     ...found("utf16"),
   },
   {
     name: "UTF-16, big end first",
-    needs: "disguises",
     ...SPECIAL,
     dockerfile: COPIED,
     python: `write("config", ("key=" + text()).encode("utf-16-be"))`,
@@ -321,7 +299,6 @@ const PARTS: readonly Omit<LeakCase, "group">[] = [
   },
   {
     name: "the lines of a key, indented",
-    needs: "wraps",
     ...PEM,
     dockerfile: byShell(`sed 's/^/      /' ${SECRET}`),
     ...found("pem"),
@@ -340,7 +317,6 @@ const PARTS: readonly Omit<LeakCase, "group">[] = [
   },
   {
     name: "the body of a key without white space",
-    needs: "disguises",
     ...PEM,
     dockerfile: byShell(`grep -v -e ----- ${SECRET} | tr -d '\\n'`),
     ...found("pem"),
@@ -348,14 +324,12 @@ const PARTS: readonly Omit<LeakCase, "group">[] = [
   { name: "a token in a header", ...JWT, dockerfile: byShell(`cat ${SECRET}`), ...found("raw") },
   {
     name: "the signature of a token",
-    needs: "disguises",
     ...JWT,
     dockerfile: byShell(`cut -d . -f 3 ${SECRET}`),
     ...found("jwt"),
   },
   {
     name: "the payload of a token",
-    needs: "disguises",
     ...JWT,
     dockerfile: byShell(`cut -d . -f 2 ${SECRET}`),
     ...found("jwt"),

@@ -191,6 +191,5 @@ export const MEMBER_CASES: readonly LeakCase[] = [...COMPRESSIONS, ...ARCHIVES, 
   (one) => ({
     ...one,
     group: "member",
-    needs: "members",
   }),
 );
