@@ -48,7 +48,7 @@ interface ProofOptions {
 }
 
 async function searchImage(context: Context, options: ProofOptions): Promise<VerifyReport> {
-  const { host, env, out } = context;
+  const { host, env, out, values } = context;
   const { project, keyring } = options;
   using secrets = await secretsOfProof(context, project, keyring);
   const source = await options.source();
@@ -57,7 +57,9 @@ async function searchImage(context: Context, options: ProofOptions): Promise<Ver
   });
   try {
     const { signal } = host;
-    return await verify(source, secrets, { signal, env, onProgress: view.onProgress }).report();
+    const cache = !values.flag("no-cache");
+    const ways = { signal, env, cache, onProgress: view.onProgress };
+    return await verify(source, secrets, ways).report();
   } finally {
     view.end();
   }
