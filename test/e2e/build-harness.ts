@@ -10,7 +10,7 @@ import type { BuildOptions, BuildResult } from "../../src/build/options.ts";
 import { resolveEndpoint } from "../../src/docker/endpoint.ts";
 import { Engine } from "../../src/docker/engine.ts";
 import { Secret } from "../../src/secret/secret.ts";
-import { engineHost } from "../engine/current.ts";
+import { engineHost, engineVersion } from "../engine/current.ts";
 import { makeWorld, type World } from "../support/temp.ts";
 
 export const BASE = "busybox:local";
@@ -23,6 +23,17 @@ export async function theEngine(): Promise<Engine> {
     Engine.connect(endpoint),
   );
   return engine;
+}
+
+/** What this run's engine can do, by the first version that could when it was tried. */
+export async function engineSkills(): Promise<{
+  /** Answers `--check` without a front end that the Dockerfile names. */
+  readonly checks: boolean;
+  /** Writes several outputs of one build. */
+  readonly manyOutputs: boolean;
+}> {
+  const version = await engineVersion();
+  return { checks: version.atLeast(27, 1), manyOutputs: version.atLeast(26, 0) };
 }
 
 /** A world for one test; afterwards it is gone, and so is the image of that name. */
@@ -63,7 +74,8 @@ export async function attempt(world: World, more: Partial<BuildOptions> = {}): P
     engine: await theEngine(),
     context: ".",
     cwd: world.cwd,
-    env: {},
+    // the cache folder is the world's, too
+    env: { XDG_CACHE_HOME: world.env["XDG_CACHE_HOME"] },
     secrets: secretsOf({}),
     network: "none",
     // a step from the cache would prove nothing

@@ -23,6 +23,7 @@ import {
   BASE,
   built,
   dockerfile,
+  engineSkills,
   secretsOf,
   theEngine,
   worldWithImage,
@@ -193,7 +194,7 @@ describe("the same as docker", () => {
       expect(outline.result?.metadata.get("result.json")).toContain("SAID");
       expect(outline.result?.imageId).toBe("");
     } else expect(targets.error).toMatchObject({ code: "DOCKER_TOO_OLD" });
-    if (version.atLeast(27, 1)) {
+    if ((await engineSkills()).checks) {
       expect(check.result?.metadata.get("result.json")).toContain('"warnings"');
     } else expect(check.error).toMatchObject({ code: "DOCKER_TOO_OLD" });
     await world.write("Dockerfile", `FROM ${BASE}\nRUM x\n`);
@@ -212,7 +213,7 @@ describe("the same as docker", () => {
     expect((await readFile(join(world.cwd, "here.tar"))).includes("out/file")).toBe(true);
     const both = { outputs: ["type=local,dest=two", "type=image"], tags: [TAG] };
     const { error } = await attempt(world, both);
-    if ((await engineVersion()).atLeast(26, 0)) {
+    if ((await engineSkills()).manyOutputs) {
       expect(error).toBeNull();
       expect(await (await theEngine()).inspectImage(TAG)).not.toBeNull();
     } else expect(error).toMatchObject({ code: "DOCKER_TOO_OLD" });

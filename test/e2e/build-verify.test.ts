@@ -16,7 +16,7 @@ import { layoutFolder } from "../../src/verify/sources/layout.ts";
 import { mergedFolder, mergedTar } from "../../src/verify/sources/merged.ts";
 import type { ImageSource } from "../../src/verify/sources/source.ts";
 import { verify } from "../../src/verify/verify.ts";
-import { dockerCli, dockerOut, engineVersion, testEngine } from "../engine/current.ts";
+import { dockerCli, dockerOut, testEngine } from "../engine/current.ts";
 import { dockerEnvironment } from "../engine/engine.ts";
 import { canary, leaksIn } from "../support/canary.ts";
 import { sealmount, sealmountOut } from "../support/cli.ts";
@@ -26,6 +26,7 @@ import {
   BASE,
   built,
   dockerfile,
+  engineSkills,
   secretsOf,
   theEngine,
   worldWithImage,
@@ -36,9 +37,7 @@ const TAG = `smtest-proof-${process.pid}`;
 const TOKEN = canary("token");
 const MOUNT = "RUN --mount=type=secret,id=token,required=true";
 const isContainerd = testEngine().variant.endsWith("-containerd");
-const version = await engineVersion();
-const hasManyOutputs = version.atLeast(26, 0);
-const hasQuestions = version.atLeast(26, 0);
+const { checks: hasQuestions, manyOutputs: hasManyOutputs } = await engineSkills();
 
 let world: World;
 /** In the first step, so that no test finds the results of another one. */
