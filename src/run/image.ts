@@ -1,15 +1,12 @@
 /** The image of a run: found on the engine, or pulled, as `docker run` does it. */
-import { parsePlatform, isFor, type Platform } from "../docker/platform.ts";
+import { inspectFor } from "../docker/inspect-for.ts";
+import { parsePlatform } from "../docker/platform.ts";
 import type { ImageInspect } from "../docker/types.ts";
-import { compareApi } from "../docker/version.ts";
 import { DockerError, UsageError } from "../errors.ts";
 import { readImageName } from "./image-name.ts";
 import type { RunOptions } from "./options.ts";
 import type { RunPlan } from "./plan.ts";
 import { pullImage } from "./pull.ts";
-
-/** From here on an engine says itself whether it has an image for a platform. */
-const PLATFORM_API = "1.49";
 
 /** Whose image it is. */
 export interface ImageContext {
@@ -64,20 +61,7 @@ async function inspect({ options: { engine }, plan }: ImageContext): Promise<Ima
       hint: "write os/arch or os/arch/variant, such as linux/arm64",
     });
   }
-  const inspectWhole = async (): Promise<ImageInspect | null> => engine.inspectImage(plan.image);
-  if (compareApi(engine.version.api, PLATFORM_API) < 0) {
-    const image = await inspectWhole();
-    return image !== null && isFor(image, wanted) ? image : null;
-  }
-  const query = { platform: JSON.stringify(withoutGaps(wanted)) };
-  const own = await engine.inspectImage(plan.image, query);
-  if (own === null) return null;
-  // containerd's store tells the id of the platform's manifest, of which no container can be made
-  return { ...own, Id: (await inspectWhole())?.Id ?? own.Id };
-}
-
-function withoutGaps({ variant, ...platform }: Platform): object {
-  return variant === "" ? platform : { ...platform, variant };
+  return inspectFor(engine, plan.image, wanted);
 }
 
 function notThere({ image, container: { platform } }: RunPlan, isId: boolean): DockerError {

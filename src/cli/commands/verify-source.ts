@@ -67,8 +67,8 @@ const OPTIONS: readonly (readonly [option: string, kinds: readonly Kind[], hint:
   ["with-image", ["container and image"], "it is for --container: an image is searched anyway"],
   [
     "platform",
-    ["archive", "layout", "path", "registry", "stdin"],
-    "leave it away: every platform that the engine holds is searched",
+    ["engine", "archive", "layout", "path", "registry", "stdin"],
+    "leave it out: a container is of one platform",
   ],
   ["plain-http", ["registry"], "it is for docker:// alone"],
   ["route", ["engine", "container and image"], "it is for an image of the engine"],
@@ -83,8 +83,13 @@ function refuseUseless({ values }: Context, kind: Kind): void {
 }
 
 /** An image of an engine, by the way and with the records that were asked for. */
-function ofEngine({ values }: Context, engine: Engine, image: string): ImageSource {
-  return engineImage(engine, image, {
+function ofEngine(
+  { values }: Context,
+  engine: Engine,
+  o: { readonly image: string; readonly platform?: Platform | undefined },
+): ImageSource {
+  return engineImage(engine, o.image, {
+    platform: o.platform,
     route: values.get("route") as RouteName | "auto" | undefined,
     history: values.flag("build-history"),
   });
@@ -93,7 +98,7 @@ function ofEngine({ values }: Context, engine: Engine, image: string): ImageSour
 async function ofContainer(context: Context, container: string): Promise<ImageSource> {
   const engine = await connect(context);
   const image = context.values.flag("with-image")
-    ? (id: string): ImageSource => ofEngine(context, engine, id)
+    ? (id: string): ImageSource => ofEngine(context, engine, { image: id })
     : undefined;
   return containerSource(engine, container, { image });
 }
@@ -110,7 +115,7 @@ async function opened(context: Context, o: Named): Promise<ImageSource> {
   const { name, platform, text } = o;
   switch (name.kind) {
     case "engine":
-      return ofEngine(context, await connect(context), name.image);
+      return ofEngine(context, await connect(context), { image: name.image, platform });
     case "registry":
       return ofRegistry(context, o, name);
     case "stdin":

@@ -20,7 +20,7 @@ const VERIFY: CommandSpec = {
       long: "platform",
       value: "OS/ARCH",
       fallback: "every one that is there",
-      about: "search an archive's, folder's or registry's image for this platform only",
+      about: "search the image for this platform only",
     },
     { long: "plain-http", about: "docker:// by http, without a login, not https" },
     ENVIRONMENTS,

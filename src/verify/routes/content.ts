@@ -1,4 +1,5 @@
 import type { Engine } from "../../docker/engine.ts";
+import type { Platform } from "../../docker/platform.ts";
 import type { EngineInfo } from "../../docker/types.ts";
 import { connectContent } from "../../session/content/client.ts";
 import type { ContentClient } from "../../session/content/client.ts";
@@ -10,23 +11,30 @@ import type { OpenRoute, Route } from "./route.ts";
 /** How `GET /info` tells containerd's image store from the engine's own. */
 const SNAPSHOTTER = "io.containerd.snapshotter.v1";
 
+/** What to read, and until when. */
+export interface ContentOptions {
+  /** The only platform whose blobs are read. */
+  readonly platform?: Platform | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /**
  * Blobs by digest from containerd's store, which BuildKit lends us. Measured five times as fast as
  * `docker save` over the same store, and what is known already is not read at all.
  *
  * @param id - the image's: the digest of its index or manifest
  */
-export function contentRoute(engine: Engine, id: string, signal?: AbortSignal): Route {
+export function contentRoute(engine: Engine, id: string, o: ContentOptions = {}): Route {
   return {
     name: "content",
     async open() {
       if (!isContainerd(await engine.info())) {
         throw new RouteError("the engine does not keep its images in containerd's store");
       }
-      const client = await connectContent(engine, signal).catch(() => {
+      const client = await connectContent(engine, o.signal).catch(() => {
         throw new RouteError("the engine refuses POST /grpc");
       });
-      return openContent(client, engine, id);
+      return openContent(client, { engine, id, platform: o.platform });
     },
   };
 }
@@ -36,13 +44,19 @@ export function isContainerd({ DriverStatus }: EngineInfo): boolean {
   return (DriverStatus ?? []).some(([, value]) => value === SNAPSHOTTER);
 }
 
-function openContent(client: ContentClient, engine: Engine, id: string): OpenRoute {
+interface StoredImage {
+  readonly engine: Engine;
+  readonly id: string;
+  readonly platform: Platform | undefined;
+}
+
+function openContent(client: ContentClient, { engine, id, platform }: StoredImage): OpenRoute {
   const stop = new AbortController();
   return {
     roots: [id],
     async read(blobs) {
       const reading = new StoreReading(client, stop.signal);
-      await readGraph(blobs, [id], async (digest) => reading.open(digest));
+      await readGraph(blobs, [id], async (digest) => reading.open(digest), platform);
       if (reading.isBroken) throw new RouteError("a blob could not be read to its end");
       // what an index names and the store lacks may be another platform, or just have been deleted
       if (reading.missing > 0) await checkThere(engine, id, blobs);

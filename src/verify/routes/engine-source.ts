@@ -1,3 +1,4 @@
+import type { Platform } from "../../docker/platform.ts";
 import type { Blobs } from "../blobs.ts";
 import type { RouteName, RouteReport } from "../model.ts";
 import type { OpenSource } from "../sources/source.ts";
@@ -5,39 +6,46 @@ import { RouteError } from "./route.ts";
 import { NO_RECORDS } from "./build-records.ts";
 import type { OpenRoute, Route } from "./route.ts";
 
-type ReadRecords = (blobs: Blobs) => Promise<boolean>;
+/** What to do beside reading the image. */
+export interface EngineSourceOptions {
+  /** The only platform to search. */
+  readonly platform?: Platform | undefined;
+  /** Reads the engine's build records after the image; false when it has none. */
+  readonly readRecords?: ((blobs: Blobs) => Promise<boolean>) | undefined;
+}
 
 /** The image of an engine, by the first of several ways that can be gone. */
 export class EngineSource implements OpenSource {
   readonly id: string;
   readonly isForeign = false;
+  readonly platform: Platform | undefined;
   readonly #routes: Iterator<Route>;
   readonly #skipped: { name: RouteName; reason: string }[] = [];
   #name: RouteName = "save";
   #open: OpenRoute | undefined;
-  readonly #readRecords: ReadRecords | undefined;
+  readonly #readRecords: EngineSourceOptions["readRecords"];
   readonly limits: string[] = [];
   /** Bytes of the image, as the engine counts them. */
   imageSize: number | undefined;
   #isClosed = false;
 
-  private constructor(id: string, routes: readonly Route[], readRecords?: ReadRecords) {
+  private constructor(id: string, routes: readonly Route[], o: EngineSourceOptions) {
     this.id = id;
     this.#routes = routes.values();
-    this.#readRecords = readRecords;
+    this.platform = o.platform;
+    this.#readRecords = o.readRecords;
   }
 
   /**
    * @param routes - fastest first; the last one throws no {@link RouteError}
-   * @param readRecords - reads the engine's build records after the image; false when it has none
    * @throws what the last one throws
    */
   static async open(
     id: string,
     routes: readonly Route[],
-    readRecords?: ReadRecords,
+    o: EngineSourceOptions = {},
   ): Promise<EngineSource> {
-    const source = new EngineSource(id, routes, readRecords);
+    const source = new EngineSource(id, routes, o);
     await source.#openNext();
     return source;
   }

@@ -101,7 +101,9 @@ describe("the ways to an engine's image", () => {
       await blobs.read("build-record/1", whole("record"));
       return false;
     };
-    const source = await EngineSource.open("id", [route("save")], records);
+    const source = await EngineSource.open("id", [route("save")], {
+      readRecords: records,
+    });
     const blobs = blobsFor("0123456789");
     await source.read(blobs);
     expect(blobs.all.map(({ name }) => name)).toEqual(["save", "build-record/1"]);
