@@ -5,11 +5,13 @@ import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
+import { HeldNote } from "../docker/held-notes.ts";
 import { parseReference } from "../docker/reference.ts";
+import { removeTree } from "../docker/remove-tree.ts";
 import { UsageError } from "../errors.ts";
+import { cacheFolder } from "../project/cache-folder.ts";
 import { cachesOf } from "./caches.ts";
 import { writeRecord } from "./flag-values.ts";
-import { removeTree } from "./move-tree.ts";
 import type { BuildOptions, Made } from "./options.ts";
 import { isImage, outputsOf, type Output } from "./outputs.ts";
 
@@ -29,6 +31,8 @@ export interface HeldBack extends AsyncDisposable {
   readonly outputs: readonly HeldOutput[];
   /** True when caches are to be exported, once all is proved. */
   readonly hasCaches: boolean;
+  /** For whoever clears up after us, should we be killed. */
+  readonly note: HeldNote;
 }
 
 /**
@@ -48,7 +52,8 @@ export async function holdBack(options: BuildOptions): Promise<HeldBack> {
   }
   const flags = outputs.map(flagOf);
   const exports = cachesOf(options).exports.filter(({ type }) => type !== "inline");
-  const places = outputs.flatMap(({ place }) => place ?? []);
+  const places = [...outputs.flatMap(({ place }) => place ?? []), ...folders];
+  const note = await HeldNote.open(cacheFolder(options.env), places);
   return {
     asked: options,
     options: {
@@ -62,8 +67,10 @@ export async function holdBack(options: BuildOptions): Promise<HeldBack> {
     },
     outputs,
     hasCaches: exports.length > 0,
+    note,
     async [Symbol.asyncDispose]() {
-      for (const path of [...places, ...folders]) await removeTree(path);
+      for (const path of places) await removeTree(path);
+      await note.remove();
     },
   };
 }

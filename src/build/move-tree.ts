@@ -1,4 +1,4 @@
-/** Moves and removes trees of files that a build has made, whatever their modes are. */
+/** Moves trees of files that a build has made, whatever their modes are. */
 import { chmod, lstat, mkdir, readdir, rename, rm, stat, utimes } from "node:fs/promises";
 import { dirname, join } from "node:path";
 
@@ -28,16 +28,6 @@ export async function moveFolder(from: string, to: string): Promise<void> {
   else await move(from, to);
 }
 
-/** Removes a tree, also one with folders that may not be written to. Never throws. */
-export async function removeTree(path: string): Promise<void> {
-  try {
-    await rm(path, { recursive: true, force: true });
-  } catch {
-    await openFolders(path).catch(() => undefined);
-    await rm(path, { recursive: true, force: true }).catch(() => undefined);
-  }
-}
-
 async function mergeEntries(from: string, to: string): Promise<void> {
   for (const name of await readdir(from)) await mergeEntry(join(from, name), join(to, name));
 }
@@ -55,12 +45,6 @@ async function mergeEntry(from: string, to: string): Promise<void> {
   await mergeEntries(from, to);
   await chmod(to, ours.mode);
   await utimes(to, ours.atime, ours.mtime);
-}
-
-async function openFolders(path: string): Promise<void> {
-  if (!(await kindOf(path)).isFolder) return;
-  await chmod(path, WRITABLE);
-  for (const name of await readdir(path)) await openFolders(join(path, name));
 }
 
 async function kindOf(

@@ -36,6 +36,7 @@ export async function proveAndRelease(build: HeldBuild): Promise<ReadonlyMap<str
   const { held, report, imageId, answer } = build;
   const { engine, prove } = held.asked;
   const made = madeOf(held, imageId);
+  if (imageId !== "") await held.note.addImage(engine, imageId);
   try {
     await shown(report, "proving that no secret is in it", async () => prove?.(made));
     for (const one of held.outputs) await bringOut(one, held.asked, answer);

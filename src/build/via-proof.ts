@@ -4,9 +4,11 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
 import type { Engine } from "../docker/engine.ts";
+import { HeldNote } from "../docker/held-notes.ts";
 import { isImageId } from "../docker/reference.ts";
+import { removeTree } from "../docker/remove-tree.ts";
 import { DockerError, UsageError } from "../errors.ts";
-import { removeTree } from "./move-tree.ts";
+import { cacheFolder } from "../project/cache-folder.ts";
 import type { BuildOptions, BuildRequest } from "./options.ts";
 import { dropUnnamed, nameImage } from "./proof.ts";
 import { buildVia, type ViaOptions, type ViaResult } from "./via.ts";
@@ -34,16 +36,19 @@ export async function buildViaProved(o: ViaProofOptions): Promise<ProvedViaResul
   refuseUnheld(o);
   const { engine, tags = [], iidFile, cwd } = o;
   const folder = await mkdtemp(join(tmpdir(), "sealmount-"));
+  const note = await HeldNote.open(cacheFolder(o.env), [folder]);
   try {
     const file = join(folder, "id");
     const result = await buildVia({ ...o, tags: [], iidFile: file });
     const imageId = await idIn(file, engine);
+    await note.addImage(engine, imageId);
     await proveImage(o, imageId);
     for (const name of tags) await nameImage(engine, imageId, name);
     if (iidFile !== undefined) await writeFile(resolve(cwd, iidFile), imageId);
     return { ...result, imageId };
   } finally {
     await removeTree(folder);
+    await note.remove();
   }
 }
 

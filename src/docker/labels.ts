@@ -51,6 +51,24 @@ export function isAlive(owner: string): boolean | undefined {
   return start === undefined ? answers(pid) : start === match[2];
 }
 
+/** What nobody on this machine can vouch for is left alone for so long: a start takes a second. */
+export const GRACE_MS = 10 * 60 * 1000;
+
+/**
+ * Whether the process that made something is gone; where that can't be known, time tells.
+ *
+ * @param made - milliseconds since 1970
+ * @param o.grace - how long such work takes at most, in milliseconds; default {@link GRACE_MS}
+ */
+export function isAbandoned(
+  owner: string,
+  made: number,
+  { now, grace = GRACE_MS }: { readonly now: number; readonly grace?: number },
+): boolean {
+  const alive = isAlive(owner);
+  return alive === undefined ? now - made > grace : !alive;
+}
+
 /** Field 22 of /proc/PID/stat. The name in field 2 may hold spaces and parentheses: skip past it. */
 function startOf(pid: number): string | undefined {
   try {

@@ -2,14 +2,12 @@
 import type { Engine } from "./engine.ts";
 import { type Env, identityOf, listPrivateFolders, removePrivateFolder } from "./host-tmpfs.ts";
 import type { PrivateFolder } from "./host-tmpfs.ts";
-import { LABEL_OWNER, LABEL_ROLE, LABEL_RUN, isAlive } from "./labels.ts";
-
-/** What nobody on this machine can vouch for is left alone for so long: a start takes a second. */
-const GRACE_MS = 10 * 60 * 1000;
+import { GRACE_MS, LABEL_OWNER, LABEL_ROLE, LABEL_RUN, isAbandoned, isAlive } from "./labels.ts";
+import { findPushNames, removePushName } from "./push-name.ts";
 
 /** One thing that can go. */
 export interface Leftover {
-  readonly kind: "container" | "volume" | "folder";
+  readonly kind: "container" | "volume" | "folder" | "image" | "image name" | "output" | "note";
   /** Id, name or path. */
   readonly name: string;
   /** Kept on purpose, for the next run: nothing to report, but free to go. */
@@ -53,6 +51,7 @@ export async function findLeftovers(
   return [
     ...(engine === null ? [] : stale.map((container) => containerLeftover(engine, container))),
     ...(engine === null ? [] : await volumeLeftovers(engine, runs, now)),
+    ...(engine === null ? [] : await nameLeftovers(engine, now)),
     ...(await folderLeftovers(engine, found, { runs, now })),
   ];
 }
@@ -65,7 +64,10 @@ async function listContainers(engine: Engine): Promise<Container[]> {
 function isStale({ State, Created, Labels }: Container, now: number): boolean {
   const isHelper = Labels[LABEL_ROLE] === "helper";
   // an app's container that never ran: we were killed between its creation and its start
-  return (isHelper || State === "created") && isAbandoned(Labels[LABEL_OWNER], Created * 1000, now);
+  return (
+    (isHelper || State === "created") &&
+    isAbandoned(Labels[LABEL_OWNER] ?? "", Created * 1000, { now })
+  );
 }
 
 function containerLeftover(engine: Engine, { Id }: Container): Leftover {
@@ -84,7 +86,9 @@ async function volumeLeftovers(
   });
   const abandoned = (Volumes ?? []).filter(({ Labels, CreatedAt }) => {
     const made = Date.parse(CreatedAt ?? "") || 0;
-    return !runs.has(Labels?.[LABEL_RUN]) && isAbandoned(Labels?.[LABEL_OWNER], made, now);
+    return (
+      !runs.has(Labels?.[LABEL_RUN]) && isAbandoned(Labels?.[LABEL_OWNER] ?? "", made, { now })
+    );
   });
   const found: Leftover[] = [];
   for (const { Name, Labels } of abandoned) {
@@ -94,6 +98,15 @@ async function volumeLeftovers(
     found.push({ kind: "volume", name: Name, kept, remove: () => engine.removeVolume(Name) });
   }
   return found;
+}
+
+async function nameLeftovers(engine: Engine, now: number): Promise<Leftover[]> {
+  return (await findPushNames(engine, now)).map((name) => ({
+    kind: "image name",
+    name,
+    kept: false,
+    remove: async () => removePushName(engine, name),
+  }));
 }
 
 async function isUsed(engine: Engine, volume: string): Promise<boolean> {
@@ -171,10 +184,4 @@ function mayGo(
   if (note.kept) return note.engine === engine && !runs.has(note.run);
   if (runs.has(note.run)) return false;
   return isAlive(note.owner) === false || now - changed > GRACE_MS;
-}
-
-/** The process that made it is gone; where that can't be known, time tells. */
-function isAbandoned(owner: string | undefined, made: number, now: number): boolean {
-  const alive = isAlive(owner ?? "");
-  return alive === undefined ? now - made > GRACE_MS : !alive;
 }

@@ -4,8 +4,10 @@ import { SealmountError } from "../errors.ts";
 import type { Env } from "../keys/variables.ts";
 import { engineLines } from "./engine-lines.ts";
 import { keyLines } from "./key-lines.ts";
+import { findHeld } from "../docker/held-notes.ts";
 import { findLeftovers } from "../docker/leftovers.ts";
 import type { Leftover } from "../docker/leftovers.ts";
+import { cacheFolder } from "../project/cache-folder.ts";
 import { manifestLines } from "./manifest-lines.ts";
 import { failLine, okLine, warnLine } from "./model.ts";
 import type { DoctorLine } from "./model.ts";
@@ -56,7 +58,8 @@ async function leftoverLines(
   engine: Engine | null,
 ): Promise<DoctorLine[]> {
   try {
-    const every = await findLeftovers(engine, env);
+    const held = await findHeld(engine, cacheFolder(env));
+    const every = [...(await findLeftovers(engine, env)), ...held];
     const leftovers = every.filter(({ kept }) => clean === true || !kept);
     if (leftovers.length === 0) return [okLine("leftovers", "none")];
     if (clean !== true) return leftovers.map(reportOf);

@@ -6,6 +6,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { createServer } from "node:http";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import { pushRepository } from "../../docker/push-name.ts";
 import type { Blob } from "../blob.ts";
 import type { Blobs } from "../blobs.ts";
 import { blobName } from "../manifests.ts";
@@ -26,7 +27,7 @@ const DIGEST = /^sha256:[0-9a-f]{64}$/u;
 export class PushSink {
   readonly #blobs: Blobs;
   readonly #server: Server;
-  readonly #name = `sealmount-${randomBytes(16).toString("hex")}`;
+  readonly #name = pushRepository();
   /** What was taken, by digest; uploads that have no digest yet, by their number. */
   readonly #taken = new Map<string, number>();
   readonly #uploads = new Map<string, Upload>();

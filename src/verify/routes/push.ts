@@ -1,6 +1,7 @@
 import type { Engine } from "../../docker/engine.ts";
 import { jsonLines } from "../../docker/json-lines.ts";
 import { image } from "../../docker/paths.ts";
+import { pushTag } from "../../docker/push-name.ts";
 import { registryAuth } from "../../docker/registry-auth.ts";
 import type { EngineInfo, ImageInspect } from "../../docker/types.ts";
 import type { Blobs } from "../blobs.ts";
@@ -9,9 +10,6 @@ import { blobName } from "../manifests.ts";
 import { PushSink } from "./push-sink.ts";
 import { RouteError } from "./route.ts";
 import type { OpenRoute, Route } from "./route.ts";
-
-/** The tag that the image has while it is pushed. */
-const TAG = "verify";
 
 /**
  * The engine pushes the image to a registry in this process: exactly the bytes that a registry would
@@ -61,13 +59,14 @@ class PushReading implements OpenRoute {
       throw new RouteError("no port can be opened");
     });
     const { repository } = sink;
+    const tag = pushTag();
     try {
-      await this.#push(repository);
+      await this.#push(repository, tag);
     } catch (error) {
       throw error instanceof RouteError ? error : new RouteError("the engine can't push to us");
     } finally {
       await sink.close();
-      await this.#engine.removeImage(`${repository}:${TAG}`).catch(() => undefined);
+      await this.#engine.removeImage(`${repository}:${tag}`).catch(() => undefined);
     }
     const { root } = sink;
     if (root === undefined || !this.#isWhole(root, blobs)) {
@@ -80,12 +79,12 @@ class PushReading implements OpenRoute {
     this.#stop.abort();
   }
 
-  async #push(repository: string): Promise<void> {
+  async #push(repository: string, tag: string): Promise<void> {
     const { endpoint } = this.#engine;
     const signal = this.#signal;
-    await this.#engine.tagImage(this.#id, repository, TAG);
+    await this.#engine.tagImage(this.#id, repository, tag);
     const answer = await this.#engine.stream("POST", image(repository, "push"), {
-      query: { tag: TAG },
+      query: { tag },
       headers: { "X-Registry-Auth": registryAuth(repository, null) },
       signal,
     });
