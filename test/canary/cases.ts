@@ -8,7 +8,7 @@ export interface Case {
   readonly args: readonly string[];
   /** Exit code. */
   readonly exit: number;
-  readonly stdin?: string;
+  readonly stdin?: string | Uint8Array;
   /** On a terminal: what is typed, in place of `stdin`. */
   readonly typing?: readonly Typing[];
   readonly env?: Readonly<Record<string, string>>;
@@ -17,6 +17,10 @@ export interface Case {
   readonly files?: Files;
   /** "pipe" where, on a terminal, the program itself or the terminal's echo would show a secret. */
   readonly only?: "pipe" | "terminal";
+  /** True where the options leave no place for `--json`. */
+  readonly isJsonRefused?: boolean;
+  /** False for a case of `verify` that no engine takes part in. */
+  readonly onEngine?: boolean;
 }
 
 const ON_ENGINE = ["build", "run", "verify", "doctor"];
@@ -29,7 +33,8 @@ export function goesInTurn({ args: [command = ""] }: Case): boolean {
 }
 
 /** Whether a case talks to an engine. */
-export function needsEngine({ args }: Case): boolean {
+export function needsEngine({ args, onEngine }: Case): boolean {
+  if (onEngine === false) return false;
   const [command = ""] = args;
   return [...ON_ENGINE, ...ON_CONTAINER].includes(command) || args.includes("--container");
 }
@@ -39,6 +44,9 @@ export const IMAGE = `smtest-canary-${process.pid}`;
 
 /** A container of the app that runs while the cases are played. */
 export const CONTAINER = `${IMAGE}-live`;
+
+/** An image that holds the app's secrets. */
+export const LEAKY = `${IMAGE}-leaky`;
 
 /** One that only looks like the app's. */
 export const FORGED = `${IMAGE}-forged`;

@@ -2,8 +2,9 @@
 import { expect, it } from "vitest";
 import { sealmount, sealmountOnTerminal } from "../support/cli.ts";
 import type { Ran } from "../support/process.ts";
+import type { World } from "../support/temp.ts";
 import { type Case, goesInTurn } from "./cases.ts";
-import { copyStage, needlesIn, type Stage } from "./stage.ts";
+import { copyStage, needlesIn, needlesWritten, snapshot, type Stage } from "./stage.ts";
 
 /** Ways to call it, each with the global options that go after the command's own words. */
 const MODES = {
@@ -22,10 +23,12 @@ type Environment = Readonly<Record<string, string>>;
 export function playAll(stage: Stage, cases: readonly Case[], env: Environment = {}): void {
   it.each(cases)("$title", async (one) => {
     const modes = (Object.keys(MODES) as Mode[]).filter(
-      (mode) => one.only === undefined || mode.startsWith(one.only),
+      (mode) =>
+        (one.only === undefined || mode.startsWith(one.only)) &&
+        (one.isJsonRefused !== true || !mode.endsWith("JSON")),
     );
     const played = await inTurnOrAtOnce(one, modes, async (mode) =>
-      outcomeOf(stage, mode, await play({ stage, one, mode, env })),
+      play({ stage, one, mode, env }),
     );
     const faults = played.filter(({ needles, code }) => needles > 0 || code !== one.exit);
     expect(faults).toEqual([]);
@@ -57,24 +60,37 @@ interface Outcome {
   readonly output: string;
 }
 
-function outcomeOf(stage: Stage, mode: Mode, { code, bytes }: Ran): Outcome {
-  const needles = needlesIn(stage, bytes);
+/** @param written - needles in files */
+function outcomeOf(
+  stage: Stage,
+  { mode, ran: { code, bytes }, written }: { mode: Mode; ran: Ran; written: number },
+): Outcome {
+  const needles = needlesIn(stage, bytes) + written;
   return { mode, needles, code, output: needles === 0 ? bytes.toString() : "(not clean)" };
 }
 
-async function play(o: {
+interface Play {
   readonly stage: Stage;
   readonly one: Case;
   readonly mode: Mode;
   readonly env: Environment;
-}): Promise<Ran> {
-  const { stage, one, mode } = o;
-  await using world = await copyStage(stage, one.files);
+}
+
+async function play(o: Play): Promise<Outcome> {
+  const { stage, mode } = o;
+  await using world = await copyStage(stage, o.one.files);
+  const before = await snapshot(world);
+  const ran = await runIn(world, o);
+  const written = await needlesWritten(stage, world, before);
+  return outcomeOf(stage, { mode, ran, written });
+}
+
+async function runIn(world: World, { one, mode, env }: Play): Promise<Ran> {
   const [command = "", ...rest] = one.args;
   const words = command === "key" ? [command, rest.shift() ?? ""] : [command];
   const viaStdin = one.typing !== undefined && mode !== "terminal" ? ["--stdin"] : [];
   const args = [...words, ...MODES[mode], ...viaStdin, ...rest];
-  const options = { cwd: world.cwd, env: { ...world.env, ...o.env, ...NOISY, ...one.env } };
+  const options = { cwd: world.cwd, env: { ...world.env, ...env, ...NOISY, ...one.env } };
   if (mode === "terminal") {
     return await sealmountOnTerminal(args, { ...options, typing: one.typing ?? [] });
   }

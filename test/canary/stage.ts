@@ -1,11 +1,13 @@
 /** What the canary test plays on: an app with canaries sealed into every kind of place. */
-import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
+import { cp, lstat, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { needlesOf } from "../../src/needles/variants.ts";
 import { Secret } from "../../src/secret/secret.ts";
 import { canary, formsOf } from "../support/canary.ts";
 import { sealmountOut } from "../support/cli.ts";
 import { makeWorld, type World } from "../support/temp.ts";
+import { type LeakyImage, leakyImage } from "./leaky.ts";
+import { type EchoRegistry, echoRegistry } from "./registry.ts";
 
 /** One canary for each way of delivery, so that a hit tells where it came from. */
 export const CANARIES = {
@@ -42,6 +44,10 @@ export interface Stage extends AsyncDisposable {
   readonly key: string;
   /** Needles of every canary and of the key. */
   readonly needles: readonly Buffer[];
+  /** An image that has leaked the app's secrets. */
+  readonly leaky: LeakyImage;
+  /** Has that image, and a wish to talk about logins. */
+  readonly registry: EchoRegistry;
 }
 
 /** Makes the app by sealmount's own commands; the values go in by stdin. */
@@ -65,13 +71,25 @@ export async function makeStage(): Promise<Stage> {
     const body = `#!/bin/sh\ncat <<'END' | tee /dev/stderr\n${words}\nEND\n`;
     await world.write(`../home/bin/docker-credential-${name}`, body, 0o755);
   }
+  const leaky = await leakyImage([
+    CANARIES.variable,
+    CANARIES.common,
+    CANARIES.file,
+    CANARIES.build,
+  ]);
+  const registry = await echoRegistry(leaky.layout);
   const key = (await seal(["key", "export", "--app", "cats"])).trim();
   return {
     world,
     key,
     manifest: await readFile(join(world.cwd, "iterapp.toml"), "utf8"),
+    leaky,
+    registry,
     needles: [...Object.values(CANARIES), key].flatMap(needleBytes),
-    [Symbol.asyncDispose]: () => world[Symbol.asyncDispose](),
+    async [Symbol.asyncDispose]() {
+      await registry[Symbol.asyncDispose]();
+      await world[Symbol.asyncDispose]();
+    },
   };
 }
 
@@ -114,4 +132,32 @@ export function sealedText(manifest: string, name: string): string {
 /** How many needles the bytes hold; a number, so that a failure prints none. */
 export function needlesIn(stage: Stage, bytes: Buffer): number {
   return stage.needles.filter((needle) => bytes.includes(needle)).length;
+}
+
+/** What a file was like: by its path, when and what it was last. */
+export type Snapshot = ReadonlyMap<string, string>;
+
+/** All files of a world: its working folder, home, caches and temporary files. */
+export async function snapshot({ root }: World): Promise<Snapshot> {
+  const names = await readdir(root, { recursive: true });
+  const found = names.map(async (name): Promise<[string, string][]> => {
+    const stat = await lstat(join(root, name)).catch(() => null);
+    return stat?.isFile() === true ? [[name, `${stat.ino} ${stat.size} ${stat.mtimeMs}`]] : [];
+  });
+  return new Map((await Promise.all(found)).flat());
+}
+
+/** How many needles the names and contents of those files hold that were written since. */
+export async function needlesWritten(
+  stage: Stage,
+  world: World,
+  before: Snapshot,
+): Promise<number> {
+  const after = await snapshot(world);
+  const written = [...after].filter(([name, state]) => before.get(name) !== state);
+  const parts = written.map(async ([name]) => [
+    Buffer.from(`${name}\n`),
+    await readFile(join(world.root, name)).catch(() => Buffer.alloc(0)), // gone meanwhile
+  ]);
+  return needlesIn(stage, Buffer.concat((await Promise.all(parts)).flat()));
 }

@@ -5,15 +5,25 @@
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { badCases, CONTAINER, FORGED, goodCases, IMAGE, needsEngine } from "../canary/cases.ts";
+import {
+  badCases,
+  CONTAINER,
+  FORGED,
+  goodCases,
+  IMAGE,
+  LEAKY,
+  needsEngine,
+} from "../canary/cases.ts";
 import { playAll } from "../canary/play.ts";
 import { CANARIES, copyStage, makeStage } from "../canary/stage.ts";
+import { engineCases } from "../canary/verify-cases.ts";
 import { dockerCli, dockerOut, engineHost, testEngine } from "../engine/current.ts";
 import { type ArgvWatch, watchArguments } from "../support/argv-watch.ts";
 import { leaksIn } from "../support/canary.ts";
 import { sealmountOut } from "../support/cli.ts";
 import { findOnDisk } from "../support/disk.ts";
 import { parseJson } from "../support/json.ts";
+import { makeWorld } from "../support/temp.ts";
 
 const stage = await makeStage();
 /** The place of files in memory for this test alone: others run beside it. */
@@ -27,14 +37,32 @@ async function app(args: readonly string[]): Promise<void> {
   await sealmountOut(args, { cwd: world.cwd, env: { ...world.env, ...env } });
 }
 
+/** By docker, which asks nobody; with none of those values that are looked for on the disk below. */
+async function buildLeaky(): Promise<void> {
+  await using world = await makeWorld();
+  const { common, variable } = CANARIES;
+  await world.write("file", `${common}\n${variable}\n`);
+  const lines = [
+    `ARG T='${common}'`,
+    "COPY file /kept",
+    "RUN cp /kept /deleted",
+    "RUN rm /deleted",
+    `ENV T='${variable}'`,
+    `LABEL token='${common}'`,
+  ];
+  await world.write("Dockerfile", `FROM busybox:local\n${lines.join("\n")}\n`);
+  await dockerOut(["build", "-q", "--network=none", "-t", LEAKY, "."], { cwd: world.cwd });
+}
+
 beforeAll(async () => {
   await app(["build", "-t", IMAGE, "."]);
+  await buildLeaky();
   const { common, variable, file, build, pull, login } = CANARIES;
   watch = await watchArguments([common, variable, file, build, pull, login, stage.key]);
 });
 
 afterAll(async () => {
-  await dockerCli(["rmi", "-f", IMAGE]);
+  await dockerCli(["rmi", "-f", IMAGE, LEAKY]);
   await stage[Symbol.asyncDispose]();
   await rm(memory, { recursive: true });
 });
@@ -54,7 +82,7 @@ describe("IX20: no output holds a canary", () => {
     await app(["down", "--timeout", "0", CONTAINER]);
   });
 
-  const cases = [...goodCases(), ...badCases(stage)];
+  const cases = [...goodCases(), ...engineCases(), ...badCases(stage)];
   playAll(
     stage,
     cases.filter((one) => needsEngine(one)),

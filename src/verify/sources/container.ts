@@ -5,7 +5,6 @@ import type { Platform } from "../../docker/platform.ts";
 import type { ContainerInspect } from "../../docker/types.ts";
 import { compareApi } from "../../docker/version.ts";
 import { DockerError } from "../../errors.ts";
-import { visible } from "../../mask/visible.ts";
 import type { Blobs } from "../blobs.ts";
 import { fields, text } from "../json.ts";
 import { cleanPath } from "../path-index.ts";
@@ -25,6 +24,9 @@ const USUAL_BYTES = 200e6;
 
 /** Go's FileMode has the directory in its highest bit. */
 const GO_DIRECTORY = 2 ** 31;
+
+/** A name or an id, as docker has them. */
+const NAME = /^[a-zA-Z0-9][\w.-]*$/u;
 
 /** How to search a container. */
 export interface ContainerSourceOptions {
@@ -198,7 +200,9 @@ function mountsOf({ Mounts, HostConfig }: ContainerInspect): string[] {
 }
 
 function missing(container: string): DockerError {
-  return new DockerError("CONTAINER_MISSING", `there is no container ${visible(container)}`, {
+  // what can be no name may be a value that was typed in the wrong place
+  const named = NAME.test(container) ? `there is no container ${container}` : "no such container";
+  return new DockerError("CONTAINER_MISSING", named, {
     hint: "check the name with: docker ps --all",
   });
 }

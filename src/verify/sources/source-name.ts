@@ -1,4 +1,4 @@
-import { parseReference } from "../../docker/reference.ts";
+import { isImageId, parseReference } from "../../docker/reference.ts";
 import type { ImageReference } from "../../docker/reference.ts";
 import { UsageError } from "../../errors.ts";
 
@@ -28,7 +28,7 @@ const PATH = /^(?:\.{0,2}\/|\.{1,2}$|[A-Za-z]:\\)|\.(?:tar|tar\.gz|tgz|tar\.zst|
  * Says by the text alone what is meant, so that a file which happens to be there changes nothing:
  * a prefix decides, then what looks like a path, and everything else is an image of the engine.
  *
- * @throws {@link UsageError} USAGE for no reference behind `docker://`, and for nothing behind a prefix
+ * @throws {@link UsageError} USAGE for what is no name of an image, and for nothing behind a prefix
  */
 export function readSourceName(text: string): SourceName {
   if (text === "-") return { kind: "stdin" };
@@ -37,9 +37,17 @@ export function readSourceName(text: string): SourceName {
     if (!text.startsWith(prefix)) continue;
     const rest = text.slice(prefix.length);
     if (rest === "") throw new UsageError("USAGE", `nothing is named behind ${prefix}`);
-    return kind === "engine" ? { kind, image: rest } : { kind, path: rest };
+    return kind === "engine" ? engineName(rest) : { kind, path: rest };
   }
-  return PATH.test(text) ? { kind: "path", path: text } : { kind: "engine", image: text };
+  return PATH.test(text) ? { kind: "path", path: text } : engineName(text);
+}
+
+function engineName(text: string): SourceName {
+  if (isImageId(text) || parseReference(text) !== null) return { kind: "engine", image: text };
+  // not quoted: it may be a value that was typed in the wrong place
+  throw new UsageError("USAGE", "IMAGE is no name of an image", {
+    hint: "write NAME[:TAG] or an id; a path begins with ./ and a registry's image with docker://",
+  });
 }
 
 function registryName(text: string): SourceName {

@@ -5,7 +5,8 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { badCases, goodCases, needsEngine } from "../../canary/cases.ts";
 import { playAll } from "../../canary/play.ts";
-import { CANARIES, makeStage } from "../../canary/stage.ts";
+import { CANARIES, copyStage, makeStage, needlesWritten, snapshot } from "../../canary/stage.ts";
+import { sourceCases } from "../../canary/verify-cases.ts";
 import { type ArgvWatch, watchArguments } from "../../support/argv-watch.ts";
 
 const stage = await makeStage();
@@ -20,7 +21,7 @@ beforeAll(async () => {
 afterAll(() => stage[Symbol.asyncDispose]());
 
 describe("IX20: no output holds a canary", () => {
-  const cases = [...goodCases(), ...badCases(stage)];
+  const cases = [...goodCases(), ...badCases(stage), ...sourceCases(stage)];
   playAll(
     stage,
     cases.filter((one) => !needsEngine(one)),
@@ -29,4 +30,20 @@ describe("IX20: no output holds a canary", () => {
 
 it("IX7, DO11: no process had a secret among its arguments", async () => {
   expect(await watch.stop()).toEqual([]);
+});
+
+it("the registry of these cases did get a login to talk about", () => {
+  const login = Buffer.from(`bot:${CANARIES.login}`).toString("base64");
+  expect(stage.registry.logins.some((text) => text.includes(login))).toBe(true);
+});
+
+it("what a command would write into a file, a name or a cache is seen", async () => {
+  await using world = await copyStage(stage);
+  const before = await snapshot(world);
+  expect(await needlesWritten(stage, world, before)).toBe(0);
+  await world.write("../tmp/a", Buffer.from(CANARIES.file).toString("base64"));
+  expect(await needlesWritten(stage, world, before)).toBeGreaterThan(0);
+  await world.write("../tmp/a", "");
+  await world.write(`../home/${encodeURIComponent(CANARIES.build)}`, "");
+  expect(await needlesWritten(stage, world, before)).toBeGreaterThan(0);
 });

@@ -68,7 +68,6 @@ describe("what verify can search without an engine", () => {
     [[], 2, "USAGE"],
     [["cats", "--container", "web"], 2, "USAGE"],
     [["cats", "--with-image"], 2, "USAGE_CONFLICT"],
-    [["cats", "--platform", "linux/arm64"], 2, "USAGE_CONFLICT"],
     [["--container", "web", "--platform", "linux/arm64"], 2, "USAGE_CONFLICT"],
     [["cats.tar", "--platform", "a/b/c/d"], 2, "USAGE"],
     [["cats.tar", "--plain-http"], 2, "USAGE_CONFLICT"],

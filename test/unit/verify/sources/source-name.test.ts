@@ -45,7 +45,18 @@ describe("what an operand names", () => {
     "oci:",
     "docker-archive:",
     "docker-daemon:",
+    "",
+    "UPPER",
+    "two words",
+    "docker-daemon:UPPER",
   ])("%s names nothing", (text) => {
     expect(() => readSourceName(text)).toThrow(UsageError);
+  });
+
+  it("what may be a value in the wrong place is not quoted", () => {
+    const value = `Value-${"x".repeat(20)}+/`;
+    for (const text of [value, `docker-daemon:${value}`, `docker://${value}`]) {
+      expect(() => readSourceName(text)).toThrow(/^(?!.*Value)/);
+    }
   });
 });
