@@ -1,8 +1,10 @@
 /**
  * A program that stops dead in the middle of a proof, for a test that kills it:
- * `proof-until.ts HOST push IMAGE` and `proof-until.ts HOST build TAG OUTPUT…`, in the working folder.
+ * `proof-until.ts HOST push IMAGE`, and in the folder of a build `proof-until.ts HOST build TAG OUTPUT…`
+ * and `proof-until.ts HOST via TAG`.
  */
 import { build } from "../../src/build/build.ts";
+import { buildViaProved } from "../../src/build/via-proof.ts";
 import { resolveEndpoint } from "../../src/docker/endpoint.ts";
 import { Engine } from "../../src/docker/engine.ts";
 import { engineImage } from "../../src/verify/sources/engine.ts";
@@ -20,7 +22,7 @@ function stop(): void {
 if (what === "push") {
   await verify(engineImage(engine, name, { route: "push" }), [], { onProgress: stop }).report();
 } else {
-  await build({
+  const common = {
     engine,
     context: ".",
     cwd: process.cwd(),
@@ -28,8 +30,9 @@ if (what === "push") {
     secrets: { ids: [], open: async () => Promise.resolve(null) },
     network: "none",
     tags: [name],
-    outputs,
-    stdout: process.stdout,
     prove: async () => Promise.resolve(stop()),
-  });
+  };
+  const childEnv = { ...process.env, PATH: process.env["PATH"] ?? "" };
+  if (what === "via") await buildViaProved({ ...common, tool: "docker", childEnv });
+  else await build({ ...common, outputs, stdout: process.stdout });
 }
