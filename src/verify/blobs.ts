@@ -3,6 +3,7 @@ import { BlobScan } from "./blob.ts";
 import type { Blob } from "./blob.ts";
 import type { ScanContext } from "./content.ts";
 import { blobName } from "./manifests.ts";
+import { RecordTally } from "./records.ts";
 import { PassedOver } from "./verdicts/passed-over.ts";
 import { blobOf } from "./verdicts/verdict.ts";
 import type { Verdicts } from "./verdicts/verdicts.ts";
@@ -32,6 +33,8 @@ export class Blobs {
   readonly #all: Blob[] = [];
   readonly #byName = new Map<string, Blob>();
   readonly #links = new Map<string, string>();
+  /** What is of no image: the engine's records of its builds. */
+  readonly records: RecordTally;
   #bytes = 0;
   #trouble: string | undefined;
 
@@ -41,6 +44,7 @@ export class Blobs {
    */
   constructor(context: ScanContext, onProgress?: (bytes: number) => void, verdicts?: Verdicts) {
     this.#context = context;
+    this.records = new RecordTally(context.table);
     this.#onProgress = onProgress;
     this.#verdicts = verdicts;
   }
@@ -48,6 +52,12 @@ export class Blobs {
   /** Every file, also one whose name comes again. */
   get all(): readonly Blob[] {
     return this.#all;
+  }
+
+  /** Every file, and the records as one more: for what a report counts. */
+  get counted(): readonly Blob[] {
+    const { blob } = this.records;
+    return blob === undefined ? this.#all : [...this.#all, blob];
   }
 
   /** What is wrong with the source as a whole. */
@@ -99,19 +109,35 @@ export class Blobs {
   /** A whole file. A stream that breaks off leaves an incomplete one; that is no error here. */
   async read(name: string, chunks: AsyncIterable<Buffer>): Promise<Blob> {
     const scan = this.begin(name);
-    let isComplete = true;
-    let reason: string | undefined;
+    const { isComplete, reason } = await this.#feed(scan, chunks);
+    return this.end(scan, isComplete, reason);
+  }
+
+  /** A whole file that counts for {@link Blobs.records}, and is none of the image's. */
+  async readRecord(name: string, chunks: AsyncIterable<Buffer>): Promise<void> {
+    const budget = RecordTally.budget();
+    const scan = new BlobScan(name, { ...this.#context, budget });
+    const { isComplete, reason = "it was not sent to its end" } = await this.#feed(scan, chunks);
+    this.records.add(await scan.end(isComplete, reason), budget);
+  }
+
+  async #feed(
+    scan: BlobReader,
+    chunks: AsyncIterable<Buffer>,
+  ): Promise<{ readonly isComplete: boolean; readonly reason?: string }> {
     try {
       for await (const chunk of chunks) {
         await scan.write(chunk);
         this.count(chunk.length);
       }
+      return { isComplete: true };
     } catch (error) {
       // a foreign error may quote anything; that the file broke off is what counts
-      isComplete = false;
-      if (error instanceof SealmountError) reason = error.message;
+      return {
+        isComplete: false,
+        ...(error instanceof SealmountError && { reason: error.message }),
+      };
     }
-    return this.end(scan, isComplete, reason);
   }
 
   /** Forgets every file: the same image is read again, from somewhere else. */

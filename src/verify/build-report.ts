@@ -43,19 +43,20 @@ export function buildReport(blobs: Blobs, o: ReportOptions): VerifyReport {
     unproved,
     shown,
   });
+  const { counted } = blobs;
   const count = (layer: PlacedLayer): number =>
     findings.filter((finding) => finding.layer === layer.ref).length;
   return {
     image: o.image,
     configs: resolved.images.map(({ configDigest }) => configDigest),
     layers: layers.map((layer) => layerReport(layer, count(layer), resolved.images.length > 1)),
-    bytes: sum(blobs.all.map(({ bytes }) => bytes)),
-    files: sum(blobs.all.map(({ files }) => files)),
-    members: sumOf(blobs.all.map(({ members }) => members)),
+    bytes: sum(counted.map(({ bytes }) => bytes)),
+    files: sum(counted.map(({ files }) => files)),
+    members: sumOf(counted.map(({ members }) => members)),
     secrets: o.secrets.length,
     needles: o.table.needles.length,
     findings,
-    omitted: omittedOf(blobs.all.map(({ log }) => log)),
+    omitted: omittedOf(counted.map(({ log }) => log)),
     unproved: unproved.map(({ secret }) => ({ secret: secret.name, reason: reasonOf(secret) })),
     unseen: unseenOf(resolved, o.opened.id).map(({ what, reason }) => ({
       what: shown(what),
@@ -102,11 +103,11 @@ function layerReport(layer: PlacedLayer, findings: number, isOneOfSeveral: boole
 
 /** Files that were not unpacked: those of layers, then those of what no manifest names. */
 function unseenMembersOf(
-  { all }: Blobs,
+  { counted }: Blobs,
   layers: readonly PlacedLayer[],
   shown: (foreign: string) => string,
 ): UnseenMember[] {
-  return all.flatMap((blob) => {
+  return counted.flatMap((blob) => {
     const layer = layers.find((other) => other.blob === blob);
     return blob.unreadMembers.map(({ path, member, reason }) => ({
       path: shown(layer === undefined ? `${blob.name}:${path}${member}` : path + member),

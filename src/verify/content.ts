@@ -18,11 +18,21 @@ export interface ScanContext {
   readonly members: MemberQueue;
   /** Hash blobs of an OCI layout and compare with their names: for archives from elsewhere. */
   readonly checkDigests: boolean;
-  /** Bytes of JSON that may still be kept, over all blobs. */
-  readonly budget: { json: number };
+  readonly budget: JsonBudget;
 }
 
-/** JSON that is kept for one image: a config is some KB, an index of attestations some MB. */
+/** What is left for JSON that is taken apart, over all blobs that have this budget. */
+export interface JsonBudget {
+  /** Bytes; below 0 when there was more JSON than that. */
+  left: number;
+  /** The search of its bytes is enough for what is beyond; else that counts as not read. */
+  readonly isOptional?: true;
+}
+
+/**
+ * JSON that is kept of one image until its manifests are followed, in bytes. A config is some KB, an
+ * index of attestations some MB; an archive from elsewhere may hold any amount.
+ */
 export const JSON_BUDGET = 64 * 1024 * 1024;
 
 /** What a blob turned out to be; `other` is nothing that can be read: unknown, or compressed. */
@@ -136,6 +146,7 @@ function tarReader({ table, search, members: queue }: ScanContext, log: HitLog):
 
 function jsonReader(context: ScanContext, log: HitLog): Reader {
   const plain = plainReader(context, log);
+  const { budget } = context;
   const parts: Buffer[] = [];
   let length = 0;
   let isKept = true;
@@ -143,13 +154,14 @@ function jsonReader(context: ScanContext, log: HitLog): Reader {
     write(chunk) {
       const taken = plain.write(chunk);
       length += chunk.length;
-      context.budget.json -= chunk.length;
-      isKept &&= length <= JSON_LIMIT && context.budget.json >= 0;
+      budget.left -= chunk.length;
+      isKept &&= length <= JSON_LIMIT && budget.left >= 0;
       if (isKept) parts.push(Buffer.concat([chunk]));
       else parts.length = 0;
       return taken;
     },
     end() {
+      if (!isKept && budget.isOptional === true) return { kind: "other" };
       if (!isKept) return { kind: "json", trouble: "JSON of more than 16 MiB, or 64 MiB in all" };
       try {
         const json: unknown = JSON.parse(Buffer.concat(parts).toString());

@@ -42,7 +42,7 @@ export function findingsOf(context: FindingContext): Finding[] {
     inLayers.add(part.blob);
     findings.push(...fileFindings(part, context));
   }
-  findings.push(...metadataFindings(context));
+  findings.push(...metadataFindings(context), ...recordFindings(context));
   const strays = context.blobs.all.filter((blob) => blob.kind === "tar" && !inLayers.has(blob));
   for (const blob of strays) findings.push(...strayFindings(blob, context));
   return findings;
@@ -94,6 +94,15 @@ interface HitGroup {
   readonly document: Blob;
 }
 
+/** What the engine keeps of its builds: the names of the places are known already. */
+function recordFindings({ blobs, shown }: FindingContext): Finding[] {
+  return (blobs.records.blob?.log.places ?? []).map((place) => ({
+    ...countsOf(place),
+    where: "build-record",
+    path: shown(place.path),
+  }));
+}
+
 /** All blobs but tars; those with a role first, so that copies of them don't count. */
 function documentsOf({ blobs, resolved }: FindingContext): Blob[] {
   const rest = blobs.all.filter((blob) => blob.kind !== "tar" && !resolved.roles.has(blob));
@@ -139,8 +148,7 @@ function fileFindings({ blob, prefix = "" }: SourcePart, { shown }: FindingConte
 }
 
 /** Layers that no manifest names: part of the archive all the same. */
-function strayFindings(blob: Blob, { resolved, shown }: FindingContext): Finding[] {
-  if (resolved.roles.get(blob) === "build-record") return [];
+function strayFindings(blob: Blob, { shown }: FindingContext): Finding[] {
   return blob.log.places.map((place) => ({
     ...countsOf(place),
     where: "other",

@@ -27,10 +27,16 @@ export interface PlacedHit {
 
 /** The hits of one blob, put together by secret and place; bounded, whatever the blob holds. */
 export class HitLog {
+  readonly #cap: number;
   readonly #places = new Map<string, LoggedPlace>();
   readonly #listed = new Map<string, number>();
   /** Hits in places beyond the cap. */
   omitted = 0;
+
+  /** @param cap - places that are kept for one secret */
+  constructor(cap = PLACES_PER_SECRET) {
+    this.#cap = cap;
+  }
 
   get places(): readonly LoggedPlace[] {
     return [...this.#places.values()];
@@ -65,7 +71,7 @@ export class HitLog {
 
   #newPlace(key: string, { needle, path, member = "", part }: PlacedHit): LoggedPlace | undefined {
     const listed = this.#listed.get(needle.secret) ?? 0;
-    if (listed >= PLACES_PER_SECRET) return undefined;
+    if (listed >= this.#cap) return undefined;
     this.#listed.set(needle.secret, listed + 1);
     const place = { secret: needle.secret, path, member, part, encodings: new Map() };
     this.#places.set(key, place);

@@ -9,9 +9,6 @@ import type { OpenSource } from "./sources/source.ts";
 /** What a JSON blob is, by the way it was reached. */
 export type Role = "manifest" | "config" | "attestation" | "container" | "build-record" | "other";
 
-/** How the names of blobs begin that are of no image: what an engine keeps of its builds. */
-export const BUILD_RECORDS = "build-record/";
-
 /** A layer as a manifest names it. */
 export interface ImageLayer {
   /** Digest of the stored blob; in the legacy layout, which has none, undefined. */
@@ -229,11 +226,7 @@ class Resolver implements Resolved {
   }
 
   addBuildRecords(): void {
-    for (const blob of this.#blobs.all) {
-      if (!blob.name.startsWith(BUILD_RECORDS)) continue;
-      this.roles.set(blob, "build-record");
-      this.#need(blob.name, blob);
-    }
+    for (const { what, reason } of this.#blobs.records.unseen) this.report(what, reason);
   }
 
   #needLayer({ name, blob, isElsewhere, size }: NamedBlob): void {

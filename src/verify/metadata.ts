@@ -31,22 +31,23 @@ export interface MetadataSearch {
  * has a name, and its raw bytes, searched while they came by, for what parsing loses (names that
  * stand twice, broken documents).
  */
-export function metadataHits(blob: Blob, role: Role, o: MetadataSearch): MetadataHit[] {
-  const hits: MetadataHit[] = [];
+export function* metadataHits(blob: Blob, role: Role, o: MetadataSearch): Generator<MetadataHit> {
+  const found = new Set<string>();
   if (blob.kind === "json") {
     const prefix = role === "build-record" ? `${blob.name}: ` : "";
     for (const json of jsonTexts(blob.json)) {
-      for (const found of hitsIn(json, role, o)) hits.push({ ...found, path: prefix + found.path });
+      for (const one of hitsIn(json, role, o)) {
+        found.add(one.secret);
+        yield { ...one, path: prefix + one.path };
+      }
     }
   }
-  const found = new Set(hits.map(({ secret }) => secret));
   for (const { secret, encodings } of blob.log.places) {
     if (found.has(secret)) continue;
     for (const [encoding, { offset }] of encodings) {
-      hits.push({ secret, encoding, offset, where: fallbackOf(role), path: blob.name });
+      yield { secret, encoding, offset, where: fallbackOf(role), path: blob.name };
     }
   }
-  return hits;
 }
 
 function hitsIn(json: JsonText, role: Role, o: MetadataSearch): MetadataHit[] {

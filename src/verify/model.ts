@@ -137,7 +137,7 @@ export interface VerifyReport {
   readonly secrets: number;
   readonly needles: number;
   readonly findings: readonly Finding[];
-  /** Places beyond the cap of 100 for each secret in each part: counted, not listed. */
+  /** Places beyond the cap of 100 for each secret in each part, 1,000 in all build records: counted, not listed. */
   readonly omitted: number;
   readonly unproved: readonly Unproved[];
   /** Not empty: the report proves nothing. */

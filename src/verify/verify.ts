@@ -91,7 +91,7 @@ async function searchIn(opened: OpenSource, o: SearchOptions): Promise<VerifyRep
   const needles = secrets.flatMap((secret) => needlesOf(secret));
   const table = new NeedleTable(needles);
   const search = new NeedleSearch(table);
-  const budget = { json: JSON_BUDGET };
+  const budget = { left: JSON_BUDGET };
   using verdicts = verdictsFor(opened, o, needles);
   const members = new MemberQueue(table);
   const stop = (): void => members.stop();

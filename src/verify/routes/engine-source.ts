@@ -3,16 +3,18 @@ import type { Blobs } from "../blobs.ts";
 import type { RouteName, RouteReport } from "../model.ts";
 import type { OpenSource } from "../sources/source.ts";
 import { RouteError } from "./route.ts";
-import { NO_RECORDS } from "./build-records.ts";
 import type { OpenRoute, Route } from "./route.ts";
 
 /** What to do beside reading the image. */
 export interface EngineSourceOptions {
   /** The only platform to search. */
   readonly platform?: Platform | undefined;
-  /** Reads the engine's build records after the image; false when it has none. */
-  readonly readRecords?: ((blobs: Blobs) => Promise<boolean>) | undefined;
+  /** Reads the engine's build records after the image, and says what it can't show. */
+  readonly readRecords?: ReadRecords | undefined;
 }
+
+/** @returns what it can't show, for the report */
+type ReadRecords = (blobs: Blobs) => Promise<readonly string[]>;
 
 /** The image of an engine, by the first of several ways that can be gone. */
 export class EngineSource implements OpenSource {
@@ -66,7 +68,7 @@ export class EngineSource implements OpenSource {
   async read(blobs: Blobs): Promise<void> {
     await this.#readImage(blobs);
     if (this.#isClosed || this.#readRecords === undefined) return;
-    if (!(await this.#readRecords(blobs))) this.limits.push(NO_RECORDS);
+    this.limits.push(...(await this.#readRecords(blobs)));
   }
 
   async #readImage(blobs: Blobs): Promise<void> {

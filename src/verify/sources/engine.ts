@@ -61,8 +61,8 @@ export function engineImage(
         save: () => saveRoute(engine, id, signal),
       };
       const routes = orderOf(route).map((name) => make[name]());
-      const records = async (blobs: Blobs): Promise<boolean> =>
-        readBuildRecords(engine, blobs, signal);
+      const records = async (blobs: Blobs): Promise<readonly string[]> =>
+        readBuildRecords(engine, blobs, { signal });
       const readRecords = history ? records : undefined;
       const source = await EngineSource.open(id, routes, { platform, readRecords });
       source.imageSize = found.Size;

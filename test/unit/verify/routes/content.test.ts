@@ -1,10 +1,6 @@
-import { once } from "node:events";
-import { createServer, type ServerHttp2Stream } from "node:http2";
-import { connect, type Socket } from "node:net";
 import { describe, expect, it, onTestFinished } from "vitest";
 import type { Engine } from "../../../../src/docker/engine.ts";
 import { decodeRead, encodeInfos, encodeRead } from "../../../../src/session/content/messages.ts";
-import { FrameReader } from "../../../../src/session/frames.ts";
 import { frameOf } from "../../../../src/session/grpc.ts";
 import { parsed } from "../../../../src/verify/json.ts";
 import { resolveImages } from "../../../../src/verify/manifests.ts";
@@ -12,6 +8,8 @@ import { contentRoute } from "../../../../src/verify/routes/content.ts";
 import { RouteError } from "../../../../src/verify/routes/route.ts";
 import { digestOf, tar } from "../archives.ts";
 import { blobsFor } from "./context.ts";
+import { grpcEngine, reply } from "./grpc-engine.ts";
+import type { GrpcCall } from "./grpc-engine.ts";
 
 const CANARY = "content-canary-0123456789";
 
@@ -55,53 +53,24 @@ async function imageOf(): Promise<Image> {
 
 /** An engine with a store, over a real socket. */
 async function engineOf({ blobs }: Image, fault: Fault): Promise<Engine> {
-  const sockets: Socket[] = [];
-  const server = createServer();
-  server.on("connection", (socket: Socket) => sockets.push(socket));
-  server.on("sessionError", () => undefined);
-  server.on("stream", (stream, headers) => {
-    stream.on("error", () => undefined);
-    stream.once("data", (bytes: Buffer) => {
-      const [request = Buffer.alloc(0)] = new FrameReader(1e6).push(bytes);
-      const { digest } = decodeRead(request);
-      const blob = digest === fault.missing ? undefined : blobs.get(digest);
-      const isInfo = headers[":path"]?.endsWith("/Info") === true;
-      if (blob === undefined) reply(stream, [], 5);
-      else if (isInfo)
-        reply(stream, [encodeInfos([{ digest, size: blob.length, changed: new Date(0) }])]);
-      else if (digest === fault.short) reply(stream, [encodeRead(0, blob.subarray(0, -1))]);
-      else if (digest === fault.cut) {
-        stream.respond({ ":status": 200 });
-        stream.write(frameOf(encodeRead(0, blob.subarray(0, 1_000_000))));
-        setTimeout(() => sockets.forEach((socket) => socket.destroy()), 50);
-      } else reply(stream, [encodeRead(0, blob)]);
-    });
+  const answer = ({ method, request, stream, cut }: GrpcCall): void => {
+    const { digest } = decodeRead(request);
+    const blob = digest === fault.missing ? undefined : blobs.get(digest);
+    if (blob === undefined) reply(stream, [], 5);
+    else if (method === "Info")
+      reply(stream, [encodeInfos([{ digest, size: blob.length, changed: new Date(0) }])]);
+    else if (digest === fault.short) reply(stream, [encodeRead(0, blob.subarray(0, -1))]);
+    else if (digest === fault.cut) {
+      stream.respond({ ":status": 200 });
+      stream.write(frameOf(encodeRead(0, blob.subarray(0, 1_000_000))));
+      setTimeout(cut, 50);
+    } else reply(stream, [encodeRead(0, blob)]);
+  };
+  return grpcEngine(answer, {
+    driver: fault.driver ?? "io.containerd.snapshotter.v1",
+    image: fault.isGone === true ? null : { Id: "" },
+    refuses: fault.refuses === true,
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  onTestFinished(() => {
-    for (const socket of sockets) socket.destroy();
-    server.close();
-  });
-  const address = server.address();
-  if (address === null || typeof address === "string") throw new Error("no port");
-  const driver = fault.driver ?? "io.containerd.snapshotter.v1";
-  return {
-    version: { engine: "28", api: "1.48" },
-    info: async () => Promise.resolve({ DriverStatus: [["driver-type", driver]] }),
-    inspectImage: async () => Promise.resolve(fault.isGone === true ? null : { Id: "" }),
-    hijack: async () => {
-      if (fault.refuses === true) throw new Error("403");
-      return Promise.resolve(connect(address.port, "127.0.0.1"));
-    },
-  } as unknown as Engine;
-}
-
-function reply(stream: ServerHttp2Stream, messages: readonly Buffer[], status = 0): void {
-  stream.respond({ ":status": 200 }, { waitForTrailers: true });
-  stream.once("wantTrailers", () => stream.sendTrailers({ "grpc-status": String(status) }));
-  for (const message of messages) stream.write(frameOf(message));
-  stream.end();
 }
 
 /** Reads the image; what can't be seen of it then. */

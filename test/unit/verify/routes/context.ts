@@ -10,5 +10,5 @@ export function blobsFor(value: string): Blobs {
   const table = new NeedleTable(needlesOf(Secret.take("prod/KEY", Buffer.from(value))));
   const search = new NeedleSearch(table);
   const members = new MemberQueue(table);
-  return new Blobs({ table, search, members, checkDigests: false, budget: { json: 1e6 } });
+  return new Blobs({ table, search, members, checkDigests: false, budget: { left: 1e6 } });
 }

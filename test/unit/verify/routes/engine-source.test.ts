@@ -97,9 +97,9 @@ describe("the ways to an engine's image", () => {
   });
 
   it("build records are read after the image, and missing ones said", async () => {
-    const records = async (blobs: Blobs): Promise<boolean> => {
+    const records = async (blobs: Blobs): Promise<readonly string[]> => {
       await blobs.read("build-record/1", whole("record"));
-      return false;
+      return [NO_RECORDS];
     };
     const source = await EngineSource.open("id", [route("save")], {
       readRecords: records,
