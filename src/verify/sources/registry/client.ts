@@ -5,9 +5,10 @@ import { DOCKER_HUB } from "../../../docker/reference.ts";
 import { DockerError, errnoOf, InterruptedError } from "../../../errors.ts";
 import { visible } from "../../../mask/visible.ts";
 import { isLoopback } from "../../../session/auth/http.ts";
-import { Http, isPassing, RedirectError, SilentError } from "./http.ts";
+import { Http, isPassing, SilentError } from "./http.ts";
 import { authorizationFor, refused } from "./login.ts";
 import type { LoginRequest } from "./login.ts";
+import { RedirectError } from "./redirect.ts";
 
 /** Where Docker Hub is, in truth. */
 const DOCKER_HUB_HOST = "registry-1.docker.io";

@@ -1,6 +1,7 @@
 /** GET requests to a registry: redirects, silence, and bodies of any length. */
 import type { Agent, IncomingMessage } from "node:http";
 import { errnoOf } from "../../../errors.ts";
+import { nextOf, RedirectError } from "./redirect.ts";
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -26,9 +27,6 @@ const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 /** No answer, or one that does not go on. */
 export class SilentError extends Error {}
 
-/** A redirect that is not followed. */
-export class RedirectError extends Error {}
-
 /** Asks one registry, over connections that are kept until it is closed. */
 export class Http implements Disposable {
   readonly #options: HttpOptions;
@@ -40,7 +38,8 @@ export class Http implements Disposable {
 
   /**
    * Sends a GET and follows redirects. What stands in `Authorization` goes to the origin of the url
-   * alone: a storage service has no use for it, and may not send it back to where it likes.
+   * alone: a storage service has no use for it, and may not send it back to where it likes. Nor may
+   * it ask for a login: it would name the token service that gets the password.
    *
    * @returns the answer of any status, body unread: see {@link Http.bodyOf}
    * @throws SilentError, RedirectError, and what the network throws
@@ -51,6 +50,7 @@ export class Http implements Disposable {
     let sent = headers;
     for (let i = 0; i <= REDIRECT_LIMIT; i++) {
       const answer = await this.#send(at, sent);
+      if (sent !== headers) delete answer.headers["www-authenticate"];
       if (!REDIRECTS.has(answer.statusCode ?? 0)) return answer;
       answer.resume();
       at = nextOf(at, answer.headers.location);
@@ -125,14 +125,6 @@ class Pace {
     this.#bytes = 0;
     return isTooSlow;
   }
-}
-
-/** Never from TLS to a connection that anybody on the way can read and change. */
-function nextOf(at: URL, location: string | undefined): URL {
-  const next = URL.parse(location ?? "", at.href);
-  const isSafe = next?.protocol === "https:" || next?.protocol === at.protocol;
-  if (next === null || !isSafe || !next.protocol.startsWith("http")) throw new RedirectError();
-  return next;
 }
 
 /** Faults of a connection that may be gone when it is made again. */

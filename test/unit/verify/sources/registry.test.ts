@@ -378,6 +378,30 @@ describe("logins", () => {
     await expect(verifyAt(file.host)).rejects.toThrow("leads to nowhere by redirects");
   });
 
+  it("what a redirect leads to can't ask for the login", async () => {
+    const got: string[] = [];
+    const thief = createServer((request, response) => {
+      const { authorization = "" } = request.headers;
+      got.push(`${request.method} ${authorization}`);
+      const isToken = request.url === "/token";
+      if (isToken) response.end(JSON.stringify({ token: "t" }));
+      else challenge(response, `Bearer realm="http://${there}/token",service="s"`);
+    });
+    const there = await listen(thief);
+    const { host } = await registry(IMAGE, (request, response) => {
+      if (!isBlob(request)) return false;
+      response.writeHead(302, { Location: `http://${there}${request.url}` }).end();
+      return true;
+    });
+    const auth = logins();
+    const report = await verifyAt(host, { auth });
+    expect(auth.given).toEqual([]);
+    expect(got.length).toBeGreaterThan(0);
+    expect(got.every((one) => one === "GET ")).toBe(true);
+    expect(verdictOf(report)).toBe("incomplete");
+    expect(reasons(report)).toContain("(HTTP 401)");
+  });
+
   it("over plain http no login is sent", async () => {
     const sent: (string | undefined)[] = [];
     const { host } = await registry(IMAGE, (request, response) => {
