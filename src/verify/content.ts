@@ -1,6 +1,7 @@
 import type { NeedleSearch } from "../needles/search.ts";
 import type { NeedleTable } from "../needles/table.ts";
 import { HitLog } from "./hit-log.ts";
+import { shapeOf } from "./json-shape.ts";
 import { LayerMembers } from "./members/layer.ts";
 import type { MemberQueue } from "./members/queue.ts";
 import type { UnreadMember } from "./members/unread.ts";
@@ -57,6 +58,9 @@ export interface Content {
 
 /** Longest JSON that is parsed: image configs are some KB, attestations up to some MB. */
 const JSON_LIMIT = 16 * 1024 * 1024;
+
+/** What each value of it takes from the budget, beside its own bytes. */
+const VALUE_COST = 16;
 
 /** Searches the bytes of one blob, and reads its structure as far as it has one. */
 export class ContentScan {
@@ -161,16 +165,32 @@ function jsonReader(context: ScanContext, log: HitLog): Reader {
       return taken;
     },
     end() {
-      if (!isKept && budget.isOptional === true) return { kind: "other" };
-      if (!isKept) return { kind: "json", trouble: "JSON of more than 16 MiB, or 64 MiB in all" };
-      try {
-        const json: unknown = JSON.parse(Buffer.concat(parts).toString());
-        return { kind: "json", json };
-      } catch {
-        return { kind: "other" };
-      }
+      const trouble = isKept ? undefined : TOO_LONG;
+      return trouble === undefined ? parsedIn(Buffer.concat(parts), budget) : left(trouble, budget);
     },
   };
+}
+
+const TOO_LONG = "JSON of more than 16 MiB, or 64 MiB in all";
+
+function parsedIn(bytes: Buffer, budget: JsonBudget): Structure {
+  const { values, trouble } = shapeOf(bytes);
+  budget.left -= values * VALUE_COST;
+  const tooMuch = trouble ?? (budget.left < 0 ? TOO_LONG : undefined);
+  if (tooMuch !== undefined) return left(tooMuch, budget);
+  try {
+    const json: unknown = JSON.parse(bytes.toString());
+    return { kind: "json", json };
+  } catch {
+    return { kind: "other" };
+  }
+}
+
+/** JSON that is not taken apart. */
+function left(trouble: string, budget: JsonBudget): Structure {
+  if (budget.isOptional !== true) return { kind: "json", trouble };
+  budget.left = -1;
+  return { kind: "other" };
 }
 
 function plainReader({ search }: ScanContext, log: HitLog): Reader {

@@ -38,7 +38,7 @@ export function isFor(said: unknown, wanted: Platform | undefined): boolean {
 }
 
 /** `linux/arm/v7` */
-export function platformText({ os, architecture, variant }: Platform): string {
+function platformText({ os, architecture, variant }: Platform): string {
   return [os, architecture, variant].filter((part) => part !== "").join("/");
 }
 
@@ -47,6 +47,18 @@ export function platformOf(descriptor: unknown): string | undefined {
   const { os, architecture, variant } = fields(field(descriptor, "platform"));
   const parts = [os, architecture, variant].filter((part) => typeof part === "string");
   return parts.length < 2 ? undefined : parts.join("/");
+}
+
+/** Why there is no image to search. */
+export function nothingFor(platform: Platform | undefined): string {
+  if (platform !== undefined) return `no image for ${platformText(platform)}`;
+  return "no image manifest: not a docker save or OCI archive";
+}
+
+/** Whether a document is the manifest of one image. Go writes `null` where that has no layers. */
+export function isManifest(document: unknown): boolean {
+  const layers = field(document, "layers");
+  return Array.isArray(layers) || (layers === null && field(document, "config") !== undefined);
 }
 
 /** Which manifest an attestation is about. */

@@ -1,6 +1,7 @@
 import { ENCODINGS } from "../needles/needle.ts";
 import type { Blob } from "./blob.ts";
 import type { Blobs } from "./blobs.ts";
+import { PLACES_PER_SECRET } from "./hit-log.ts";
 import type { HitLog, LoggedPlace } from "./hit-log.ts";
 import { historyOf } from "./history.ts";
 import type { ImageParts, Resolved } from "./manifests.ts";
@@ -74,24 +75,40 @@ function layersAbove(layer: PlacedLayer, blob: Blob, { layers }: FindingContext)
 /** Config, history, annotations, attestations; and JSON that nothing refers to. */
 function metadataFindings(context: FindingContext): Finding[] {
   const groups = new Map<string, HitGroup>();
-  for (const blob of documentsOf(context)) {
-    const role = context.resolved.roles.get(blob) ?? "other";
-    for (const hit of metadataHits(blob, role, context)) {
-      const key = `${hit.secret}\0${hit.where}\0${hit.path}`;
-      const group = groups.get(key);
-      if (group === undefined) groups.set(key, { first: hit, hits: [hit], document: blob });
-      // the same place in a second document (a copy of the config) is the same finding
-      else if (group.document === blob) group.hits.push(hit);
-    }
-  }
-  return [...groups.values()].map((group) => metadataFinding(group, context));
+  for (const blob of documentsOf(context)) addGroups(groups, blob, context);
+  const layerOf = historyLayers(context);
+  return [...groups.values()].map((group) => metadataFinding(group, layerOf(group), context.shown));
 }
 
 /** The hits of one secret in one place of one document. */
 interface HitGroup {
   readonly first: MetadataHit;
-  readonly hits: MetadataHit[];
+  readonly encodings: LoggedPlace["encodings"];
   readonly document: Blob;
+}
+
+function addGroups(groups: Map<string, HitGroup>, document: Blob, context: FindingContext): void {
+  const role = context.resolved.roles.get(document) ?? "other";
+  const places = new Map<string, number>();
+  for (const hit of metadataHits(document, role, context)) {
+    const { secret, encoding, where, path, offset } = hit;
+    const key = `${secret}\0${where}\0${path}`;
+    const listed = places.get(secret) ?? 0;
+    if (!groups.has(key)) {
+      if (listed >= PLACES_PER_SECRET) {
+        document.log.omitted++;
+        continue;
+      }
+      places.set(secret, listed + 1);
+      groups.set(key, { first: hit, encodings: new Map(), document });
+    }
+    const group = groups.get(key);
+    // the same place in a second document (a copy of the config) is the same finding
+    if (group?.document !== document) continue;
+    const seen = group.encodings.get(encoding);
+    if (seen === undefined) group.encodings.set(encoding, { offset, count: 1 });
+    else seen.count++;
+  }
 }
 
 /** What the engine keeps of its builds: the names of the places are known already. */
@@ -109,32 +126,34 @@ function documentsOf({ blobs, resolved }: FindingContext): Blob[] {
   return [...resolved.roles.keys(), ...rest];
 }
 
-function metadataFinding({ first, hits, document }: HitGroup, context: FindingContext): Finding {
-  const encodings: LoggedPlace["encodings"] = new Map();
-  for (const { encoding, offset } of hits) {
-    const seen = encodings.get(encoding);
-    if (seen === undefined) encodings.set(encoding, { offset, count: 1 });
-    else seen.count++;
-  }
-  const layer = historyLayer(first.history, document, context);
+function metadataFinding(
+  { first, encodings }: HitGroup,
+  layer: LayerRef | undefined,
+  shown: FindingContext["shown"],
+): Finding {
   return {
     ...countsOf({ secret: first.secret, encodings }),
     where: first.where,
     ...(layer === undefined ? {} : { layer }),
-    path: context.shown(first.path),
+    path: shown(first.path),
   };
 }
 
-/** The layer that an entry of the history made, if it made one. */
-function historyLayer(
-  entry: number | undefined,
-  document: Blob,
-  { layers }: FindingContext,
-): LayerRef | undefined {
-  if (entry === undefined) return undefined;
-  const stack = layers.filter(({ image }) => image.config === document);
-  const made = historyOf(document.json, stack.length)[entry]?.layer;
-  return made === undefined ? undefined : stack[made]?.ref;
+/** Says which layer an entry of the history made, if it made one. */
+function historyLayers({ layers }: FindingContext): (group: HitGroup) => LayerRef | undefined {
+  const known = new Map<Blob, readonly (LayerRef | undefined)[]>();
+  const refsOf = (document: Blob): readonly (LayerRef | undefined)[] => {
+    const stack = layers.filter(({ image }) => image.config === document);
+    return historyOf(document.json, stack.length).map(({ layer }) =>
+      layer === undefined ? undefined : stack[layer]?.ref,
+    );
+  };
+  return ({ first: { history }, document }) => {
+    if (history === undefined) return undefined;
+    const refs = known.get(document) ?? refsOf(document);
+    known.set(document, refs);
+    return refs[history];
+  };
 }
 
 /** Files that stand in no layer: merged ones, or a container's own. */

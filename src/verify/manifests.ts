@@ -1,7 +1,9 @@
 import type { Platform } from "../docker/platform.ts";
 import type { Blob } from "./blob.ts";
 import type { Blobs } from "./blobs.ts";
-import { choose, isAttestation, isFor, platformOf, platformText } from "./descriptors.ts";
+import { choose, isAttestation, isFor, isManifest, nothingFor, platformOf } from "./descriptors.ts";
+import { digestOf, layerDigest } from "./digest-name.ts";
+import { FirstOnes } from "./first-ones.ts";
 import { field, items, text } from "./json.ts";
 import type { Unseen } from "./model.ts";
 import type { OpenSource } from "./sources/source.ts";
@@ -37,6 +39,9 @@ export interface Resolved {
   readonly digests: ReadonlySet<string>;
 }
 
+/** Layers of all images together: far more than any has. */
+const LAYER_LIMIT = 10_000;
+
 /** Nesting of indexes that is followed; real ones nest twice. */
 const DEPTH_LIMIT = 8;
 
@@ -62,21 +67,17 @@ export function resolveImages(
   resolver.addBuildRecords();
   resolver.reportStrays();
   const isEmpty = resolver.images.length + parts.length === 0;
-  if (isEmpty && resolver.unseen.length === 0) resolver.report("manifest", nothingIn(from));
+  if (isEmpty && resolver.isSeen) resolver.report("manifest", nothingFor(platform));
   return resolver;
-}
-
-function nothingIn({ platform }: Pick<OpenSource, "platform">): string {
-  if (platform !== undefined) return `no image for ${platformText(platform)}`;
-  return "no image manifest: not a docker save or OCI archive";
 }
 
 class Resolver implements Resolved {
   readonly images: ImageParts[] = [];
   readonly roles = new Map<Blob, Role>();
-  readonly unseen: Unseen[] = [];
-  readonly absent: string[] = [];
   readonly digests = new Set<string>();
+  readonly #unseen = new FirstOnes<Unseen>();
+  readonly #absent = new FirstOnes<string>();
+  #layers = 0;
   readonly #blobs: Blobs;
   readonly #platform: Platform | undefined;
   readonly #reached = new Set<Blob>();
@@ -86,8 +87,21 @@ class Resolver implements Resolved {
     this.#platform = platform;
   }
 
+  get unseen(): readonly Unseen[] {
+    return this.#unseen.all((count) => ({ what: `${count} more parts`, reason: "not read" }));
+  }
+
+  get absent(): readonly string[] {
+    return this.#absent.all((count) => `${count} more`);
+  }
+
+  /** Nothing is left out so far. */
+  get isSeen(): boolean {
+    return this.#unseen.isEmpty;
+  }
+
   report(what: string, reason: string): void {
-    if (!this.unseen.some((other) => other.what === what)) this.unseen.push({ what, reason });
+    this.#unseen.add(what, { what, reason });
   }
 
   /** What was read beside images. */
@@ -155,7 +169,7 @@ class Resolver implements Resolved {
     const blob = this.#blobs.find(blobName(digest));
     if (blob === undefined) {
       // an index names the manifests of all platforms, an engine holds those that it pulled
-      if (depth > 1) this.absent.push(platformOf(descriptor) ?? digest);
+      if (depth > 1) this.#leave(platformOf(descriptor) ?? digest);
       else this.report(digest, "missing from the archive");
       return;
     }
@@ -183,7 +197,7 @@ class Resolver implements Resolved {
     this.#need(configName, config, field(field(o.document, "config"), "size"));
     if (isAttestation(o.descriptor))
       this.#addAttestation([{ name: configName, blob: config }, ...layers]);
-    else this.#addImage({ configName, config, layers });
+    else this.#addImage({ configName, config, layers, descriptor: o.descriptor });
   }
 
   #addAttestation(parts: readonly NamedBlob[]): void {
@@ -197,32 +211,41 @@ class Resolver implements Resolved {
 
   /** A platform that is there, and not to be searched. */
   #leaveOut(platform: string): void {
-    const named = `${platform} (not asked for)`;
-    if (!this.absent.includes(named)) this.absent.push(named);
+    this.#leave(`${platform} (not asked for)`);
   }
 
-  #addImage(o: { configName: string; config: Blob | undefined; layers: NamedBlob[] }): void {
+  #leave(what: string): void {
+    this.#absent.add(what, what);
+  }
+
+  #addImage(o: NamedImage): void {
     this.#need(o.configName, o.config);
-    if (!isFor(o.config?.json, this.#platform)) {
+    // where the index says it, engines go by that: a config that says otherwise hides nothing
+    const isChosen = platformOf(o.descriptor) !== undefined;
+    if (!isChosen && !isFor(o.config?.json, this.#platform)) {
       this.#leaveOut(platformOf({ platform: o.config?.json }) ?? o.configName);
+      return;
+    }
+    this.#layers += o.layers.length;
+    if (this.#layers > LAYER_LIMIT) {
+      this.report(o.configName, `more than ${LAYER_LIMIT} layers`);
       return;
     }
     for (const layer of o.layers) this.#needLayer(layer);
     if (o.config === undefined) return;
-    this.roles.set(o.config, "config");
-    if (o.config.kind !== "json") this.report(o.configName, "a config that is no JSON");
-    const diffIds = items(field(field(o.config.json, "rootfs"), "diff_ids"));
-    if (diffIds.length !== o.layers.length) {
-      const named = `the config names ${diffIds.length} layers`;
-      this.report(o.configName, `${named}, the manifest ${o.layers.length}`);
-    }
+    this.#checkConfig(o.config, o);
     const configDigest = digestOf(o.configName);
     this.digests.add(configDigest);
-    this.images.push({
-      config: o.config,
-      configDigest,
-      layers: o.layers.map(({ name, blob }) => ({ digest: layerDigest(name), blob })),
-    });
+    const layers = o.layers.map(({ name, blob }) => ({ digest: layerDigest(name), blob }));
+    this.images.push({ config: o.config, configDigest, layers });
+  }
+
+  #checkConfig(config: Blob, { configName, layers }: NamedImage): void {
+    this.roles.set(config, "config");
+    if (config.kind !== "json") this.report(configName, "a config that is no JSON");
+    const { length } = items(field(field(config.json, "rootfs"), "diff_ids"));
+    if (length === layers.length) return;
+    this.report(configName, `the config names ${length} layers, the manifest ${layers.length}`);
   }
 
   addBuildRecords(): void {
@@ -256,6 +279,13 @@ class Resolver implements Resolved {
   }
 }
 
+interface NamedImage {
+  readonly configName: string;
+  readonly config: Blob | undefined;
+  readonly layers: readonly NamedBlob[];
+  readonly descriptor?: unknown;
+}
+
 interface NamedBlob {
   readonly name: string;
   readonly blob: Blob | undefined;
@@ -267,21 +297,4 @@ interface NamedBlob {
 /** `sha256:ab…` is `blobs/sha256/ab…` in a layout. */
 export function blobName(digest: string): string {
   return `blobs/${digest.replace(":", "/")}`;
-}
-
-/** The config's digest from its name: a digest, a path in a layout, or `ab….json` (legacy). */
-function digestOf(name: string): string {
-  const hex = /(?<hex>[0-9a-f]{64})(?:\.json)?$/u.exec(name)?.groups?.["hex"];
-  return hex === undefined ? name : `sha256:${hex}`;
-}
-
-/** Go writes `null` where an image has no layers. */
-function isManifest(document: unknown): boolean {
-  const layers = field(document, "layers");
-  return Array.isArray(layers) || (layers === null && field(document, "config") !== undefined);
-}
-
-function layerDigest(name: string): string | undefined {
-  if (/^sha\d+:/u.test(name)) return name;
-  return name.startsWith("blobs/") ? digestOf(name) : undefined;
 }

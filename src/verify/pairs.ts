@@ -60,16 +60,27 @@ export function pairsIn(unproved: UnprovedSecret, instruction: Buffer): number[]
 
 /** Hides the value of every `NAME=value` of these secrets: the mask leaves short words alone. */
 export function hidePairs(unproved: readonly UnprovedSecret[], instruction: string): string {
-  let bytes = Buffer.from(instruction);
-  for (const secret of unproved) {
-    const length = secret.secret.use((value) => trimmed(value).length);
-    for (const start of pairsIn(secret, bytes).toReversed()) {
-      const parts = [bytes.subarray(0, start), Buffer.from("***"), bytes.subarray(start + length)];
-      bytes = Buffer.concat(parts);
-    }
-  }
+  let bytes: Buffer = Buffer.from(instruction);
+  for (const secret of unproved) bytes = withoutPairs(secret, bytes);
   return bytes.toString();
 }
+
+function withoutPairs(secret: UnprovedSecret, bytes: Buffer): Buffer {
+  const starts = pairsIn(secret, bytes);
+  if (starts.length === 0) return bytes;
+  const length = secret.secret.use((value) => trimmed(value).length);
+  const parts: Buffer[] = [];
+  let end = 0;
+  for (const start of starts) {
+    // "PIN=PIN=1": where the value of one is in the other, the first hides both
+    if (start < end) continue;
+    parts.push(bytes.subarray(end, start), HIDDEN);
+    end = start + length;
+  }
+  return Buffer.concat([...parts, bytes.subarray(end)]);
+}
+
+const HIDDEN = Buffer.from("***");
 
 function startsWithValue({ secret }: UnprovedSecret, text: Buffer): boolean {
   return secret.use((bytes) => {

@@ -1,6 +1,7 @@
 import type { NeedleTable } from "../needles/table.ts";
 import type { Blob } from "./blob.ts";
 import type { JsonBudget } from "./content.ts";
+import { FirstOnes } from "./first-ones.ts";
 import { HitLog } from "./hit-log.ts";
 import { metadataHits } from "./metadata.ts";
 import type { MemberCounts, Unseen } from "./model.ts";
@@ -16,8 +17,7 @@ const JSON_LIMIT = 16 * 1024 * 1024;
 /** Of each secret, in all records together: a build argument is in every record of its builds. */
 const PLACES_PER_SECRET = 1000;
 
-/** Records that were not read, and members of records that were not: so many are named. */
-const UNSEEN_NAMED = 100;
+/** Members of records that were not read: so many are named. */
 const MEMBERS_NAMED = 20;
 
 /**
@@ -28,10 +28,9 @@ export class RecordTally {
   readonly #table: NeedleTable;
   readonly #log = new HitLog(PLACES_PER_SECRET);
   readonly #unread: UnreadMember[] = [];
-  readonly #unseen: Unseen[] = [];
+  readonly #unseen = new FirstOnes<Unseen>();
   #counts = { bytes: 0, files: 0 };
   #members: MemberCounts = { count: 0, bytes: 0, unseen: 0 };
-  #unnamed = 0;
   #isEmpty = true;
   /** Some were too long to be taken apart. */
   hasLong = false;
@@ -60,15 +59,13 @@ export class RecordTally {
 
   /** Says that something was not read. */
   fail(what: string, reason: string): void {
-    if (this.#unseen.length < UNSEEN_NAMED) this.#unseen.push({ what, reason });
-    else this.#unnamed++;
+    this.#unseen.add(what, { what, reason });
   }
 
   /** What was not read: without it, "nothing found" proves nothing. */
   get unseen(): readonly Unseen[] {
-    if (this.#unnamed === 0) return this.#unseen;
     const reason = "they could not be read to their end";
-    return [...this.#unseen, { what: `${this.#unnamed} more build records`, reason }];
+    return this.#unseen.all((count) => ({ what: `${count} more build records`, reason }));
   }
 
   /** All records as one file of the image, for its report; undefined when none was read. */

@@ -12,9 +12,9 @@ import { unlessSilent } from "./silence.ts";
 /** What an engine without records gets in the report. */
 export const NO_RECORDS = "this engine keeps no records of its builds";
 
-/** What an engine gets in the report that has one of more than 16 MiB. */
+/** What an engine gets in the report that has one which is too long to be taken apart. */
 export const LONG_RECORD =
-  "build records of more than 16 MiB are searched as they are, not string by string";
+  "build records of more than 16 MiB or 1,000,000 values are searched as they are, not string by string";
 
 /** Blobs that are asked for at a time, and bytes of one that is held in memory meanwhile. */
 const AHEAD = 16;

@@ -4,6 +4,9 @@ import { TarWalk } from "../tar-walk.ts";
 import type { TarEntry } from "../tar-walk.ts";
 import { BLOB_LIMIT } from "./graph.ts";
 
+/** Longest name: of a path in Linux. Archives of images have names of a hundred. */
+const NAME_LIMIT = 4096;
+
 /** Gives the files of a tar that comes in chunks to `blobs`. Nothing is ever written: names are keys. */
 export class TarReader {
   /** More files than any image has: what follows is not read, and `blobs` knows. */
@@ -39,6 +42,10 @@ export class TarReader {
     if (++this.#count > BLOB_LIMIT) {
       this.isFull = true;
       this.#blobs.fail(`it holds more than ${BLOB_LIMIT} files`);
+      return;
+    }
+    if (entry.path.length + entry.link.length > NAME_LIMIT) {
+      this.#blobs.fail("a name of more than 4,096 bytes");
       return;
     }
     const name = cleanPath(entry.path);

@@ -157,10 +157,10 @@ describe("the engine's records of its builds", () => {
   });
 
   it.each([
-    ["as it is", (bytes: Buffer) => bytes],
-    ["compressed", (bytes: Buffer) => gzipSync(bytes)],
-  ])("one that is too long to be taken apart is searched %s, and that is said", async (_, form) => {
-    const long = form(document(CANARY, 17 * MB));
+    ["long", document(CANARY, 17 * MB)],
+    ["long, and is compressed,", gzipSync(document(CANARY, 17 * MB))],
+    ["deep", Buffer.from(`${"[".repeat(MB)}"${CANARY}"${"]".repeat(MB)}`)],
+  ])("one that is too %s is searched as it is, and that is said", async (_name, long) => {
     const { report } = await search(await engineOf({ builds: [[long, document("clean")]] }));
     expect(report.findings).toMatchObject([
       { where: "build-record", path: `build-record/build0/${digestOf(long)}` },
