@@ -1,6 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { visible } from "../../../src/mask/visible.ts";
+import { visible, visibleLine } from "../../../src/mask/visible.ts";
+
+describe("visibleLine", () => {
+  it("keeps a name in its line", () => {
+    expect(visibleLine("a\n\tb\u001b")).toBe("a\\x0a\\x09b\\x1b");
+  });
+});
 
 describe("visible", () => {
   it.each([
@@ -11,6 +17,7 @@ describe("visible", () => {
     ["nul\0del\u007f", "nul\\x00del\\x7f"],
     ["c1 \u009b31m", "c1 \\x9b31m"],
     ["user\u202etxt.exe", "user\\u202etxt.exe"],
+    ["marks \u200e\u200f\u061c, ends \u2028", "marks \\u200e\\u200f\\u061c, ends \\u2028"],
   ])("%j", (text, expected) => {
     expect(visible(text)).toBe(expected);
   });
