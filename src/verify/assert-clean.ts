@@ -1,5 +1,5 @@
 import { DockerError, LeakFoundError, PolicyError } from "../errors.ts";
-import { visible } from "../mask/visible.ts";
+import { visibleLine } from "../mask/visible.ts";
 import { verdictOf } from "./model.ts";
 import type { Unseen, VerifyReport } from "./model.ts";
 import { counted, memberPlace, mendOf, placeOf, REASONS } from "./report/words.ts";
@@ -38,7 +38,7 @@ function leak({ image, findings, unseen }: VerifyReport): LeakFoundError {
   const rest = unseen.length > 0 ? "; the image could not be read completely" : "";
   return new LeakFoundError(
     "LEAK_FOUND",
-    `${visible(image)} holds ${first.secret}${others}: ${places}${placeOf(first)}${rest}`,
+    `${visibleLine(image)} holds ${first.secret}${others}: ${places}${placeOf(first)}${rest}`,
     { hint: `change ${listed(secrets)} at its issuer, then ${mendOf(first)}` },
   );
 }
@@ -48,7 +48,7 @@ function incomplete({ image, unseen }: VerifyReport): DockerError {
   const more = unseen.length > 1 ? ` (and ${unseen.length - 1} more)` : "";
   return new DockerError(
     "IMAGE_UNREADABLE",
-    `${visible(image)} is not proved: ${describeUnseen(first)}${more}`,
+    `${visibleLine(image)} is not proved: ${describeUnseen(first)}${more}`,
     { hint: "save or build the image again; a damaged archive proves nothing" },
   );
 }
@@ -62,12 +62,16 @@ function unproved(report: VerifyReport): PolicyError {
   const names = secrets.map(({ secret, reason }) => `${secret} (${REASONS[reason]})`);
   const parts = names.length === 0 ? [] : [listed(names)];
   if (members.unseen > 0) parts.push(unpackedText(report));
-  return new PolicyError("UNPROVED", `${visible(image)}: can't be proved: ${parts.join("; ")}`, {
-    hint:
-      names.length === 0
-        ? "look into these files yourself, keep them out of the image, or leave out --strict"
-        : "use longer values for secrets, make settings plain values, or leave out --strict",
-  });
+  return new PolicyError(
+    "UNPROVED",
+    `${visibleLine(image)}: can't be proved: ${parts.join("; ")}`,
+    {
+      hint:
+        names.length === 0
+          ? "look into these files yourself, keep them out of the image, or leave out --strict"
+          : "use longer values for secrets, make settings plain values, or leave out --strict",
+    },
+  );
 }
 
 function unpackedText({ members, unseenMembers: [first] }: VerifyReport): string {

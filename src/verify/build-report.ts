@@ -1,18 +1,17 @@
-import { Mask } from "../mask/mask.ts";
-import { visible } from "../mask/visible.ts";
 import { provability } from "../needles/provability.ts";
 import type { NeedleTable } from "../needles/table.ts";
 import type { Secret } from "../secret/secret.ts";
 import type { Blobs } from "./blobs.ts";
 import { findingsOf, omittedOf } from "./findings.ts";
 import type { PlacedLayer } from "./findings.ts";
+import { ForeignText } from "./foreign-text.ts";
 import { historyOf, instructionsOf } from "./history.ts";
 import { field, items, text } from "./json.ts";
 import { resolveImages } from "./manifests.ts";
 import type { ImageParts, Resolved } from "./manifests.ts";
 import { LIMITS } from "./model.ts";
 import type { LayerReport, MemberCounts, Unseen, UnseenMember, VerifyReport } from "./model.ts";
-import { hidePairs, unprovedOf } from "./pairs.ts";
+import { unprovedOf } from "./pairs.ts";
 import type { OpenSource } from "./sources/source.ts";
 
 /** What a report is made of, beside the blobs. */
@@ -29,11 +28,10 @@ export interface ReportOptions {
  * image. Everything foreign is masked and escaped here, before it enters the report.
  */
 export function buildReport(blobs: Blobs, o: ReportOptions): VerifyReport {
-  using mask = new Mask(o.secrets);
   const unproved = unprovedOf(o.secrets);
-  const shown = (foreign: string): string => visible(mask.text(hidePairs(unproved, foreign)));
+  using foreign = new ForeignText({ secrets: o.secrets, unproved, table: o.table });
   const resolved = resolveImages(blobs, o.opened);
-  const layers = resolved.images.flatMap((image) => placedLayers(image, shown));
+  const layers = resolved.images.flatMap((image) => placedLayers(image, foreign));
   const findings = findingsOf({
     blobs,
     resolved,
@@ -41,15 +39,18 @@ export function buildReport(blobs: Blobs, o: ReportOptions): VerifyReport {
     parts: o.opened.parts ?? [],
     table: o.table,
     unproved,
-    shown,
+    foreign,
   });
   const { counted } = blobs;
   const count = (layer: PlacedLayer): number =>
     findings.filter((finding) => finding.layer === layer.ref).length;
   return {
-    image: o.image,
-    configs: resolved.images.map(({ configDigest }) => configDigest),
-    layers: layers.map((layer) => layerReport(layer, count(layer), resolved.images.length > 1)),
+    image: foreign.line(o.image),
+    configs: resolved.images.map(({ configDigest }) => foreign.digest(configDigest)),
+    layers: layers.map((layer) => ({
+      ...layerReport(layer, count(layer)),
+      ...(resolved.images.length > 1 ? { platform: platformFor(layer, foreign) } : {}),
+    })),
     bytes: sum(counted.map(({ bytes }) => bytes)),
     files: sum(counted.map(({ files }) => files)),
     members: sumOf(counted.map(({ members }) => members)),
@@ -59,18 +60,19 @@ export function buildReport(blobs: Blobs, o: ReportOptions): VerifyReport {
     omitted: omittedOf(counted.map(({ log }) => log)),
     unproved: unproved.map(({ secret }) => ({ secret: secret.name, reason: reasonOf(secret) })),
     unseen: unseenOf(resolved, o.opened.id).map(({ what, reason }) => ({
-      what: shown(what),
-      reason,
+      what: foreign.digest(what),
+      // an engine's or a registry's own words
+      reason: foreign.line(reason),
     })),
-    unseenMembers: unseenMembersOf(blobs, layers, shown),
-    absent: resolved.absent.map(shown),
+    unseenMembers: unseenMembersOf(blobs, layers, foreign),
+    absent: resolved.absent.map((platform) => foreign.digest(platform)),
     limits: [...(o.opened.limits ?? []), ...LIMITS],
     ...(o.opened.partial === undefined ? {} : { partial: o.opened.partial }),
     ...(o.opened.route === undefined ? {} : { route: o.opened.route }),
   };
 }
 
-function placedLayers(image: ImageParts, shown: (foreign: string) => string): PlacedLayer[] {
+function placedLayers(image: ImageParts, foreign: ForeignText): PlacedLayer[] {
   const { json } = image.config;
   const instructions = instructionsOf(historyOf(json, image.layers.length));
   const diffIds = items(field(field(json, "rootfs"), "diff_ids")).map(text);
@@ -79,38 +81,41 @@ function placedLayers(image: ImageParts, shown: (foreign: string) => string): Pl
     const createdBy = instructions.get(index);
     const ref = {
       index,
-      digest: shown(digest ?? diffId ?? "unknown"),
-      ...(diffId === undefined ? {} : { diffId: shown(diffId) }),
-      ...(createdBy === undefined ? {} : { createdBy: shown(createdBy) }),
+      digest: foreign.digest(digest ?? diffId ?? "unknown"),
+      ...(diffId === undefined ? {} : { diffId: foreign.digest(diffId) }),
+      ...(createdBy === undefined ? {} : { createdBy: foreign.lines(createdBy) }),
     };
     return { ref, image, blob };
   });
 }
 
-function layerReport(layer: PlacedLayer, findings: number, isOneOfSeveral: boolean): LayerReport {
-  const { json } = layer.image.config;
-  const platform = [field(json, "os"), field(json, "architecture")].filter(Boolean).join("/");
+function layerReport({ ref, blob }: PlacedLayer, findings: number): LayerReport {
   return {
-    ...layer.ref,
-    ...(isOneOfSeveral ? { platform: visible(platform) } : {}),
-    ...(layer.blob?.cached === true ? { cached: true } : {}),
-    bytes: layer.blob?.bytes ?? 0,
-    files: layer.blob?.files ?? 0,
+    ...ref,
+    ...(blob?.cached === true ? { cached: true } : {}),
+    bytes: blob?.bytes ?? 0,
+    files: blob?.files ?? 0,
     findings,
-    members: layer.blob?.members ?? NO_MEMBERS,
+    members: blob?.members ?? NO_MEMBERS,
   };
+}
+
+function platformFor({ image }: PlacedLayer, foreign: ForeignText): string {
+  const { json } = image.config;
+  const parts = ["os", "architecture"].map((name) => text(field(json, name)) ?? "");
+  return foreign.line(parts.filter((part) => part !== "").join("/"));
 }
 
 /** Files that were not unpacked: those of layers, then those of what no manifest names. */
 function unseenMembersOf(
   { counted }: Blobs,
   layers: readonly PlacedLayer[],
-  shown: (foreign: string) => string,
+  foreign: ForeignText,
 ): UnseenMember[] {
   return counted.flatMap((blob) => {
     const layer = layers.find((other) => other.blob === blob);
     return blob.unreadMembers.map(({ path, member, reason }) => ({
-      path: shown(layer === undefined ? `${blob.name}:${path}${member}` : path + member),
+      path: foreign.line(layer === undefined ? `${blob.name}:${path}${member}` : path + member),
       ...(layer === undefined ? {} : { layer: layer.ref }),
       reason,
     }));

@@ -38,7 +38,7 @@ export function isFor(said: unknown, wanted: Platform | undefined): boolean {
 }
 
 /** `linux/arm/v7` */
-function platformText({ os, architecture, variant }: Platform): string {
+export function platformText({ os, architecture, variant }: Platform): string {
   return [os, architecture, variant].filter((part) => part !== "").join("/");
 }
 

@@ -1,6 +1,7 @@
 import { ENCODINGS } from "../needles/needle.ts";
 import type { Blob } from "./blob.ts";
 import type { Blobs } from "./blobs.ts";
+import type { ForeignText } from "./foreign-text.ts";
 import { PLACES_PER_SECRET } from "./hit-log.ts";
 import type { HitLog, LoggedPlace } from "./hit-log.ts";
 import { historyOf } from "./history.ts";
@@ -23,8 +24,7 @@ export interface FindingContext extends MetadataSearch {
   readonly resolved: Resolved;
   readonly layers: readonly PlacedLayer[];
   readonly parts: readonly SourcePart[];
-  /** Masks and escapes a foreign text: paths and instructions may hold the secret itself. */
-  readonly shown: (text: string) => string;
+  readonly foreign: ForeignText;
 }
 
 /** Every finding of an image: layers from the bottom, then the metadata, then the rest. */
@@ -59,7 +59,7 @@ function layerFindings(layer: PlacedLayer, blob: Blob, context: FindingContext):
       where: "layer",
       part: place.part,
       layer: layer.ref,
-      path: context.shown(place.path + place.member),
+      path: context.foreign.line(place.path + place.member),
       ...(isDeleted ? { deleted: true } : {}),
     };
   });
@@ -77,7 +77,9 @@ function metadataFindings(context: FindingContext): Finding[] {
   const groups = new Map<string, HitGroup>();
   for (const blob of documentsOf(context)) addGroups(groups, blob, context);
   const layerOf = historyLayers(context);
-  return [...groups.values()].map((group) => metadataFinding(group, layerOf(group), context.shown));
+  return [...groups.values()].map((group) =>
+    metadataFinding(group, layerOf(group), context.foreign),
+  );
 }
 
 /** The hits of one secret in one place of one document. */
@@ -112,11 +114,11 @@ function addGroups(groups: Map<string, HitGroup>, document: Blob, context: Findi
 }
 
 /** What the engine keeps of its builds: the names of the places are known already. */
-function recordFindings({ blobs, shown }: FindingContext): Finding[] {
+function recordFindings({ blobs, foreign }: FindingContext): Finding[] {
   return (blobs.records.blob?.log.places ?? []).map((place) => ({
     ...countsOf(place),
     where: "build-record",
-    path: shown(place.path),
+    path: foreign.line(place.path),
   }));
 }
 
@@ -129,13 +131,13 @@ function documentsOf({ blobs, resolved }: FindingContext): Blob[] {
 function metadataFinding(
   { first, encodings }: HitGroup,
   layer: LayerRef | undefined,
-  shown: FindingContext["shown"],
+  foreign: ForeignText,
 ): Finding {
   return {
     ...countsOf({ secret: first.secret, encodings }),
     where: first.where,
     ...(layer === undefined ? {} : { layer }),
-    path: shown(first.path),
+    path: foreign.line(first.path),
   };
 }
 
@@ -157,22 +159,22 @@ function historyLayers({ layers }: FindingContext): (group: HitGroup) => LayerRe
 }
 
 /** Files that stand in no layer: merged ones, or a container's own. */
-function fileFindings({ blob, prefix = "" }: SourcePart, { shown }: FindingContext): Finding[] {
+function fileFindings({ blob, prefix = "" }: SourcePart, { foreign }: FindingContext): Finding[] {
   return blob.log.places.map((place) => ({
     ...countsOf(place),
     where: "files",
     part: place.part,
-    path: shown(place.path === "" ? "" : `${prefix}${place.path}`),
+    path: foreign.line(place.path === "" ? "" : `${prefix}${place.path}`),
   }));
 }
 
 /** Layers that no manifest names: part of the archive all the same. */
-function strayFindings(blob: Blob, { shown }: FindingContext): Finding[] {
+function strayFindings(blob: Blob, { foreign }: FindingContext): Finding[] {
   return blob.log.places.map((place) => ({
     ...countsOf(place),
     where: "other",
     part: place.part,
-    path: shown(`${blob.name}:${place.path}${place.member}`),
+    path: foreign.line(`${blob.name}:${place.path}${place.member}`),
   }));
 }
 

@@ -38,7 +38,8 @@ export interface LayerRef {
 
 /**
  * A known secret in a place where it must not be. Plain data, safe to print: it holds no value and
- * no byte around it, and its texts are masked and free of control characters.
+ * no byte around it. Its texts are masked, free of control characters (an instruction may have several
+ * lines), and cut in the middle beyond 4,096 characters.
  */
 export interface Finding {
   readonly secret: string;
@@ -123,7 +124,7 @@ export interface RouteReport {
 
 /** What was searched, what was found, and what can't be said. Plain data; safe to print. */
 export interface VerifyReport {
-  /** The image as it was asked for. */
+  /** The image as it was asked for; masked, as paths are. */
   readonly image: string;
   /** Digests of the image configs that were read: they bind the report to these images. */
   readonly configs: readonly string[];

@@ -1,4 +1,4 @@
-import { visible } from "../mask/visible.ts";
+import { visibleLine } from "../mask/visible.ts";
 import { verdictOf } from "./model.ts";
 import type { Finding, LayerReport, RouteReport, Verdict, VerifyReport } from "./model.ts";
 import {
@@ -66,7 +66,7 @@ export function summaryOf(report: VerifyReport, paint: Paint = (_, text) => text
   ];
   const forWhat = `${counted(needles, "form")} of ${counted(secrets - unproved.length, "secret")}`;
   const verdict = paint(COLORS[verdictOf(report)], verdictText(report));
-  return `${visible(image)}: ${verdict}; searched ${parts.join(", ")} for ${forWhat}`;
+  return `${visibleLine(image)}: ${verdict}; searched ${parts.join(", ")} for ${forWhat}`;
 }
 
 type Paint = (code: string, text: string) => string;

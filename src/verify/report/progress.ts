@@ -1,5 +1,5 @@
 /** Draws how far a verification has read: one line on a terminal, nothing elsewhere. */
-import { visible } from "../../mask/visible.ts";
+import { visibleLine } from "../../mask/visible.ts";
 import { sizeText } from "./words.ts";
 
 /** Where to draw: `process.stderr` has all of this. */
@@ -45,7 +45,7 @@ export function verifyView(
   { silence = "waiting for the first bytes", now = Date.now }: VerifyViewOptions = {},
 ): VerifyView {
   if (output.isTTY !== true) return { onProgress: () => undefined, end: () => undefined };
-  const name = visible(image);
+  const name = visibleLine(image);
   const start = now();
   let drawn = start;
   let first: number | undefined;

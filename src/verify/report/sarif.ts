@@ -108,7 +108,11 @@ const PLACES: Readonly<Record<Where, string>> = {
   other: "a part of the archive that belongs to no image",
 };
 
+/** GitHub takes no more of a run, and none of a run with more than 25,000. */
+const MOST_RESULTS = 5000;
+
 const NOTIFICATIONS = {
+  unlisted: "places of secrets that are not in this list",
   unseen: "a part of the image was not read: the report is not complete",
   unproved: "a secret that can't be proved absent",
   "unseen-member": "a file inside of a layer was not unpacked",
@@ -116,14 +120,16 @@ const NOTIFICATIONS = {
 
 /**
  * The report as SARIF: a rule for each kind of place, a result for each finding. What can't be proved
- * or was not read is a notification of the run, as it is nothing that was found.
+ * or was not read is a notification of the run, as it is nothing that was found. Of more than 5,000
+ * findings, the first ones of each secret.
  *
  * @see OASIS, Static Analysis Results Interchange Format (SARIF) Version 2.1.0
  */
 export function reportSarif(report: VerifyReport, { version }: SarifOptions = {}): SarifLog {
-  const rules = [...new Set(report.findings.map(({ where }) => where))];
+  const { findings: all, ...searched } = report;
+  const findings = firstOf(all);
+  const rules = [...new Set(findings.map(({ where }) => where))];
   const prints = new Fingerprints();
-  const { findings, ...searched } = report;
   const run: SarifRun = {
     tool: {
       driver: {
@@ -137,16 +143,29 @@ export function reportSarif(report: VerifyReport, { version }: SarifOptions = {}
       },
     },
     // code scanning keeps one set of results for each category: what stands before the last slash
-    automationDetails: { id: `sealmount/verify/${encodeURIComponent(report.image)}/` },
+    automationDetails: { id: `sealmount/verify/${encoded(report.image)}/` },
     originalUriBaseIds: {
       [FILES]: { description: { text: "the root of the image's file system" } },
       [DOCUMENTS]: { description: { text: "config, history, manifests and attestations" } },
     },
-    invocations: [invocationOf(report)],
+    invocations: [invocationOf(report, all.length - findings.length)],
     results: findings.map((finding) => resultOf(finding, rules.indexOf(finding.where), prints)),
     properties: { verdict: verdictOf(report), ...searched },
   };
   return { $schema: SCHEMA, version: "2.1.0", runs: [run] };
+}
+
+/** The second place of no secret pushes out the first one of another. */
+function firstOf(findings: readonly Finding[]): readonly Finding[] {
+  if (findings.length <= MOST_RESULTS) return findings;
+  const seen = new Map<string, number>();
+  const ranked = findings.map((finding) => {
+    const rank = seen.get(finding.secret) ?? 0;
+    seen.set(finding.secret, rank + 1);
+    return { finding, rank };
+  });
+  const sorted = ranked.toSorted((a, b) => a.rank - b.rank);
+  return sorted.slice(0, MOST_RESULTS).map(({ finding }) => finding);
 }
 
 function ruleFor(where: Where): SarifRule {
@@ -219,9 +238,12 @@ function locationOf(finding: Finding): SarifLocation {
 /** A path as a relative reference that leads nowhere else; `.` for bytes that belong to no file. */
 function uriOf(path: string): string {
   const segments = path.split("/").filter((segment) => !/^\.{0,2}$/u.test(segment));
-  // a lone surrogate has no percent form
-  const encoded = segments.map((segment) => encodeURIComponent(segment.toWellFormed()));
-  return encoded.length === 0 ? "." : encoded.join("/");
+  return segments.length === 0 ? "." : segments.map(encoded).join("/");
+}
+
+/** A lone surrogate has no percent form. */
+function encoded(text: string): string {
+  return encodeURIComponent(text.toWellFormed());
 }
 
 /**
@@ -242,12 +264,17 @@ class Fingerprints {
   }
 }
 
-function invocationOf(report: VerifyReport): SarifInvocation {
-  const { unseen, unproved, unseenMembers, members } = report;
+/** @param unlisted - findings that are no result */
+function invocationOf(report: VerifyReport, unlisted: number): SarifInvocation {
+  const { unseen, unproved, unseenMembers, members, omitted } = report;
   const left = members.unseen - unseenMembers.length;
   return {
     executionSuccessful: unseen.length === 0,
     toolExecutionNotifications: [
+      ...(unlisted > 0 ? [note("unlisted", `${unlisted} more places: --json lists them`)] : []),
+      ...(omitted > 0
+        ? [note("unlisted", `${omitted} more occurrences in places not listed`)]
+        : []),
       ...unseen.map(({ what, reason }) => note("unseen", `${what}: ${reason}`)),
       ...unproved.map(({ secret, reason }) => note("unproved", `${secret}: ${REASONS[reason]}`)),
       ...unseenMembers.map((member) =>

@@ -109,6 +109,29 @@ describe("reportSarif", () => {
     expect(all[0]).toEqual(before[0]);
   });
 
+  it("lists 5,000 findings, the first ones of each secret, and says how many there are more", () => {
+    const [first] = LEAKY.findings;
+    if (first === undefined) throw new Error("no finding");
+    const many = Array.from({ length: 7000 }, (_, i) => ({ ...first, path: `/${i}` }));
+    const last = { ...first, secret: "prod/LAST" };
+    const [run] = reportSarif({ ...LEAKY, findings: [...many, last], omitted: 3 }).runs;
+    expect(run?.results).toHaveLength(5000);
+    expect(run?.results[1]?.properties["secret"]).toBe("prod/LAST");
+    expect(run?.results[4999]?.properties["path"]).toBe("/4998");
+    expect(run?.invocations[0]?.toolExecutionNotifications).toMatchObject([
+      { descriptor: { id: "unlisted" }, message: { text: "2001 more places: --json lists them" } },
+      {
+        descriptor: { id: "unlisted" },
+        message: { text: "3 more occurrences in places not listed" },
+      },
+    ]);
+  });
+
+  it("an image may have any name", () => {
+    const [run] = reportSarif({ ...CLEAN, image: "a\ud800/b" }).runs;
+    expect(run?.automationDetails.id).toBe("sealmount/verify/a%EF%BF%BD%2Fb/");
+  });
+
   it.each([
     ["/../../etc/a b%#?", "etc/a%20b%25%23%3F"],
     ["", "."],
