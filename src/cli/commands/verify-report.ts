@@ -61,24 +61,36 @@ function formatOf(path: string): Format {
   return ENDINGS.find(([ending]) => ending.test(path))?.[1] ?? "text";
 }
 
-/** Writes the report to each of its places. Masked once more: a report holds no value anyway. */
+/**
+ * Writes the report to each of its places. A file that can't be written keeps it from no other place.
+ *
+ * @returns what could not be written
+ */
 export async function writeReport(
   context: Context,
   report: VerifyReport,
   { stdout, files }: ReportPlaces,
-): Promise<void> {
+): Promise<readonly UsageError[]> {
   const { out } = context;
+  const unwritten: UsageError[] = [];
   for (const { path, format } of files) {
-    await writeReportFile(path, out.mask(textOf(context, report, format)));
-    if (!out.isJson) out.note(`written: ${path}`);
+    try {
+      await writeReportFile(path, textOf(context, report, format));
+      if (!out.isJson) out.note(`written: ${path}`);
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error;
+      unwritten.push(error);
+    }
   }
   if (stdout === "text") {
     for (const line of renderReport(report, { color: out.dataHasColor })) out.data(line);
-    return;
+    return unwritten;
   }
-  out.raw("stdout", textOf(context, report, stdout));
+  // no value is in a report; a mask over it would hide digits of counts and digests, and break its form
+  out.stdout.write(textOf(context, report, stdout));
   // for whoever reads the log; with --json stderr has JSON alone
   if (!out.isJson) out.note(summaryOf(report));
+  return unwritten;
 }
 
 function textOf({ host, values }: Context, report: VerifyReport, format: Format): string {

@@ -34,8 +34,17 @@ export const handle: Handler = async (context) => {
     keyring,
     source: async () => named.source({ project, keyring }),
   });
-  await writeReport(context, report, places);
-  assertClean(report, { strict: values.flag("strict") });
+  const unwritten = await writeReport(context, report, places);
+  try {
+    assertClean(report, { strict: values.flag("strict") });
+  } catch (error) {
+    // the exit code is the verdict's, whatever became of its files
+    for (const { message, hint, place } of unwritten)
+      context.out.warn(`${place?.file ?? ""}: ${message}`, hint);
+    throw error;
+  }
+  const [first] = unwritten;
+  if (first !== undefined) throw first;
   return 0;
 };
 
@@ -52,7 +61,7 @@ async function searchImage(context: Context, options: ProofOptions): Promise<Ver
   const { project, keyring } = options;
   using secrets = await secretsOfProof(context, project, keyring);
   const source = await options.source();
-  const view = verifyView(out.isJson ? NOWHERE : out.stderr, source.name, {
+  const view = verifyView(out.isJson ? NOWHERE : out.stderr, out.mask(source.name), {
     silence: "the engine is preparing the image",
   });
   try {
