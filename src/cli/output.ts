@@ -44,9 +44,12 @@ export class Output implements Disposable {
     this.stdout.write(`${this.mask(line)}\n`);
   }
 
-  /** Data as JSON, for `--json` and plans. */
+  /** Data as JSON, for `--json` and plans. Masked string by string: numbers and form stay. */
   json(value: unknown): void {
-    this.data(JSON.stringify(value, octalModes, 2));
+    const text = JSON.stringify(value, octalModes, 2);
+    const isMasked = this.mask(text) !== text;
+    const shown = isMasked ? JSON.stringify(this.#masked(JSON.parse(text)), null, 2) : text;
+    this.stdout.write(`${shown}\n`);
   }
 
   /** A line for a person: what was done. */
@@ -83,6 +86,14 @@ export class Output implements Disposable {
   /** Applies every mask so far. */
   mask(text: string): string {
     return this.#masks.reduce((masked, mask) => mask.text(masked), text);
+  }
+
+  #masked(value: unknown): unknown {
+    if (typeof value === "string") return this.mask(value);
+    if (Array.isArray(value)) return value.map((item) => this.#masked(item));
+    if (typeof value !== "object" || value === null) return value;
+    const entries = Object.entries(value);
+    return Object.fromEntries(entries.map(([name, item]) => [this.mask(name), this.#masked(item)]));
   }
 
   /** Wipes the masks: nothing may be written after it. */
