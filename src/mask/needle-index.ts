@@ -1,3 +1,4 @@
+import { GRAM_FACTOR, GRAM_LENGTH, gramAt } from "../needles/grams.ts";
 import type { Needle } from "../needles/needle.ts";
 
 /**
@@ -24,10 +25,10 @@ export class NeedleIndex {
     this.#needles = needles;
     const shortest = needles.reduce(
       (least, { bytes }) => Math.min(least, bytes.length),
-      MOST_GRAMS + GRAM,
+      MOST_GRAMS + GRAM_LENGTH,
     );
-    if (shortest < GRAM) throw new RangeError("a needle has at least 4 bytes");
-    this.#stride = Math.min(shortest - GRAM + 1, MOST_GRAMS);
+    if (shortest < GRAM_LENGTH) throw new RangeError("a needle has at least 4 bytes");
+    this.#stride = Math.min(shortest - GRAM_LENGTH + 1, MOST_GRAMS);
     const entries = needles.length * this.#stride;
     const bits = Math.ceil(Math.log2(Math.max(LEAST_SLOTS, entries * SLOTS_PER_ENTRY)));
     this.#shift = 32 - bits;
@@ -42,7 +43,7 @@ export class NeedleIndex {
     if (this.#needles.length === 0) return;
     // locals: this loop is what a byte of output costs
     const [slots, shift, stride] = [this.#slots, this.#shift, this.#stride];
-    for (let at = 0; at + GRAM <= text.length; at += stride) {
+    for (let at = 0; at + GRAM_LENGTH <= text.length; at += stride) {
       const gram = gramAt(text, at);
       let entry = slots[slotOf(gram, shift)] ?? 0;
       for (; entry !== 0; entry = this.#next[entry] ?? 0) {
@@ -70,7 +71,7 @@ export class NeedleIndex {
 
   /** Where the registered 4-grams of a needle begin. */
   #middleOf(bytes: Buffer): number {
-    return (bytes.length - GRAM - this.#stride + 1) >> 1;
+    return (bytes.length - GRAM_LENGTH - this.#stride + 1) >> 1;
   }
 
   #check(
@@ -87,8 +88,6 @@ export class NeedleIndex {
   }
 }
 
-const GRAM = 4;
-
 /** 4-grams of a needle that are registered at most: a fifth of the probes for five times the table. */
 const MOST_GRAMS = 5;
 
@@ -98,17 +97,4 @@ const LEAST_SLOTS = 4096;
 
 function slotOf(gram: number, shift: number): number {
   return Math.imul(gram, GRAM_FACTOR) >>> shift;
-}
-
-/** Knuth's multiplicative hashing: 2^32 divided by the golden ratio. */
-const GRAM_FACTOR = 0x9e3779b1;
-
-/** Four bytes as one number. */
-function gramAt(bytes: Buffer, at: number): number {
-  return (
-    (bytes[at] ?? 0) |
-    ((bytes[at + 1] ?? 0) << 8) |
-    ((bytes[at + 2] ?? 0) << 16) |
-    ((bytes[at + 3] ?? 0) << 24)
-  );
 }

@@ -7,7 +7,7 @@
 export const GRAM_LENGTH = 4;
 
 /** Knuth's multiplicative hashing: 2^32 divided by the golden ratio. */
-const GRAM_FACTOR = 0x9e3779b1;
+export const GRAM_FACTOR = 0x9e3779b1;
 
 /** Bits of the filter per gram, and least and most in all as powers of two: measured best. */
 const BITS_PER_GRAM = 64;
