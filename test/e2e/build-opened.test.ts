@@ -1,10 +1,9 @@
-import { generateKeyPairSync } from "node:crypto";
-
 import { beforeEach, expect, it } from "vitest";
 
 import { Mask } from "../../src/mask/mask.ts";
 import { Secret } from "../../src/secret/secret.ts";
 import { canary, leaksIn } from "../support/canary.ts";
+import { rsaKeyPair } from "../support/key-pair.ts";
 import type { World } from "../support/temp.ts";
 import { attempt, built, dockerfile, secretsOf, worldWithImage } from "./build-harness.ts";
 
@@ -35,11 +34,7 @@ it("each opening for the engine is one event; what is opened to mask is none", a
 });
 
 it("a private key that is printed line by line is masked, and so is a value in two pieces", async () => {
-  const { privateKey } = generateKeyPairSync("rsa", {
-    modulusLength: 2048,
-    privateKeyEncoding: { type: "pkcs8", format: "pem" },
-    publicKeyEncoding: { type: "spki", format: "pem" },
-  });
+  const { privateKey } = rsaKeyPair();
   const value = canary("piece").replaceAll(/[^\w-]/g, "x");
   const lines = `first-${canary("a")}\nsecond-${canary("b")}`.replaceAll(/[^\w\n-]/g, "x");
   const values = { token: privateKey, value, lines };

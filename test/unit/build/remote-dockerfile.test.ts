@@ -1,14 +1,13 @@
-import { once } from "node:events";
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 
-import { expect, it, onTestFinished } from "vitest";
+import { expect, it } from "vitest";
 
 import { fetchDockerfile } from "../../../src/build/remote-dockerfile.ts";
+import { listen } from "../../support/server.ts";
 
 /** Answers by path: `/end/…` redirects without an end, `/to/PATH` once. */
-async function server(): Promise<string> {
-  const listening = createServer(({ url = "" }, response) => {
+async function serve(): Promise<string> {
+  const server = createServer(({ url = "" }, response) => {
     if (url === "/Dockerfile") response.end("FROM there\n");
     else if (url === "/long") response.end(Buffer.alloc(1024 * 1024 + 1));
     else if (url.startsWith("/end")) response.writeHead(302, { Location: "/end" }).end();
@@ -16,14 +15,11 @@ async function server(): Promise<string> {
     else if (url === "/file") response.writeHead(302, { Location: "file:///etc/passwd" }).end();
     else response.writeHead(404).end();
   });
-  listening.listen(0, "127.0.0.1");
-  await once(listening, "listening");
-  onTestFinished(() => void listening.close());
-  return `http://127.0.0.1:${(listening.address() as AddressInfo).port}`;
+  return `http://127.0.0.1:${(await listen(server)).port}`;
 }
 
 it("a Dockerfile is fetched, also behind a redirect", async () => {
-  const base = await server();
+  const base = await serve();
   for (const path of ["/Dockerfile", "/to/Dockerfile"])
     expect((await fetchDockerfile(base + path, {})).toString()).toBe("FROM there\n");
 });
@@ -34,7 +30,7 @@ it.each([
   ["/file", /is no http address/],
   ["/long", /can't be fetched/],
 ])("%s: %s", async (path, expected) => {
-  const failing = fetchDockerfile((await server()) + path, {});
+  const failing = fetchDockerfile((await serve()) + path, {});
   await expect(failing).rejects.toMatchObject({ code: "BUILD_DOCKERFILE" });
   await expect(failing).rejects.toThrow(expected);
 });

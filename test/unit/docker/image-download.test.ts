@@ -1,12 +1,12 @@
 import { randomBytes } from "node:crypto";
-import { once } from "node:events";
 import { createServer, type Socket } from "node:net";
 import { setTimeout } from "node:timers/promises";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it } from "vitest";
 
 import type { Endpoint } from "../../../src/docker/endpoint.ts";
 import type { Engine } from "../../../src/docker/engine.ts";
 import { downloadImage } from "../../../src/docker/image-download.ts";
+import { listen } from "../../support/server.ts";
 
 /** All that is asked of an engine here. */
 const engineAt = (endpoint: Endpoint): Engine =>
@@ -15,22 +15,13 @@ const engineAt = (endpoint: Endpoint): Engine =>
 /** A server that answers each connection by hand. */
 async function serve(
   answer: (socket: Socket, request: string) => void | Promise<void>,
-): Promise<{ engine: Engine; sockets: Socket[] }> {
-  const sockets: Socket[] = [];
+): Promise<{ engine: Engine; sockets: readonly Socket[] }> {
   const server = createServer((socket) => {
-    sockets.push(socket);
     socket.on("error", () => undefined);
     socket.once("data", (bytes) => void answer(socket, bytes.toString()));
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  onTestFinished(() => {
-    for (const socket of sockets) socket.destroy();
-    server.close();
-  });
-  const address = server.address();
-  if (address === null || typeof address === "string") throw new Error("no port");
-  const options = { protocol: "http", host: "127.0.0.1", port: address.port } as const;
+  const { port, sockets } = await listen(server);
+  const options = { protocol: "http", host: "127.0.0.1", port } as const;
   return { engine: engineAt({ host: "tcp://test", local: false, options }), sockets };
 }
 

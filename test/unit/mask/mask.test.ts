@@ -6,6 +6,7 @@ import { describe, expect, it } from "vitest";
 import { Mask } from "../../../src/mask/mask.ts";
 import { NeedleIndex } from "../../../src/mask/needle-index.ts";
 import { Secret } from "../../../src/secret/secret.ts";
+import { rsaKeyPair } from "../../support/key-pair.ts";
 import { DISGUISES } from "../needles/disguises.ts";
 
 const CANARY = 'mask-canary-93+/"ö';
@@ -83,11 +84,7 @@ describe("Mask.text", () => {
   );
 
   it("IT3: hides base64 in lines, and a key without its line breaks", () => {
-    const { privateKey } = generateKeyPairSync("rsa", {
-      modulusLength: 2048,
-      privateKeyEncoding: { type: "pkcs8", format: "pem" },
-      publicKeyEncoding: { type: "spki", format: "pem" },
-    });
+    const { privateKey } = rsaKeyPair();
     const mask = maskOf(privateKey);
     for (const width of [64, 70, 76]) {
       const text = Buffer.from(privateKey).toString("base64");

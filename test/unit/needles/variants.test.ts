@@ -1,10 +1,10 @@
-import { generateKeyPairSync } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { wipeNeedles } from "../../../src/needles/needle.ts";
 import type { Encoding } from "../../../src/needles/needle.ts";
 import { needlesOf } from "../../../src/needles/variants.ts";
 import type { Purpose } from "../../../src/needles/variants.ts";
 import { Secret } from "../../../src/secret/secret.ts";
+import { rsaKeyPair } from "../../support/key-pair.ts";
 
 const take = (value: string | Buffer): Secret => Secret.take("prod/KEY", Buffer.from(value));
 const textsOf = (value: string, encoding?: Encoding, purpose: Purpose = "search"): string[] =>
@@ -78,11 +78,7 @@ describe("needlesOf", () => {
 });
 
 describe("multi-line values", () => {
-  const { privateKey, publicKey } = generateKeyPairSync("rsa", {
-    modulusLength: 2048,
-    privateKeyEncoding: { type: "pkcs8", format: "pem" },
-    publicKeyEncoding: { type: "spki", format: "pem" },
-  });
+  const { privateKey, publicKey } = rsaKeyPair();
   const body = privateKey.trim().split("\n").slice(1, -1);
 
   it("has each line of a private key, and no boundary", () => {
@@ -125,11 +121,7 @@ describe("multi-line values", () => {
 });
 
 describe("private keys", () => {
-  const { privateKey, publicKey } = generateKeyPairSync("rsa", {
-    modulusLength: 2048,
-    privateKeyEncoding: { type: "pkcs8", format: "pem" },
-    publicKeyEncoding: { type: "spki", format: "pem" },
-  });
+  const { privateKey, publicKey } = rsaKeyPair();
   const bodyOf = (pem: string): string => pem.replaceAll(/-----.*-----|\s|=/gu, "");
 
   it.each([

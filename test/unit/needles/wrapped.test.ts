@@ -1,10 +1,11 @@
-import { generateKeyPairSync, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import type { Encoding, Needle } from "../../../src/needles/needle.ts";
 import { NeedleSearch } from "../../../src/needles/search.ts";
 import { needlesOf } from "../../../src/needles/variants.ts";
 import { Secret } from "../../../src/secret/secret.ts";
+import { rsaKeyPair } from "../../support/key-pair.ts";
 import { DISGUISES } from "./disguises.ts";
 
 const needles = (value: string): Needle[] => needlesOf(Secret.take("S", Buffer.from(value)));
@@ -42,11 +43,7 @@ it("any value of 16 bytes or more is found in lines of any length, however they 
 });
 
 it("a key in a string of JSON is found in lines, and the other way round", () => {
-  const { privateKey } = generateKeyPairSync("rsa", {
-    modulusLength: 2048,
-    privateKeyEncoding: { type: "pkcs8", format: "pem" },
-    publicKeyEncoding: { type: "spki", format: "pem" },
-  });
+  const { privateKey } = rsaKeyPair();
   const json = JSON.stringify({ private_key: privateKey });
   expect(foundIn(privateKey, needles(json)).has("pem")).toBe(true);
   expect(foundIn(privateKey.replaceAll("\n", "\n    "), needles(json)).has("pem")).toBe(true);

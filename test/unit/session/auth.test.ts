@@ -1,9 +1,7 @@
-import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it } from "vitest";
 
 import { Secret } from "../../../src/secret/secret.ts";
 import { mayAsk, parseChallenge, type Challenge } from "../../../src/session/auth/challenge.ts";
@@ -11,6 +9,7 @@ import { isLoopback } from "../../../src/session/auth/http.ts";
 import { authService, type Credentials } from "../../../src/session/auth/service.ts";
 import { readFields, writeFields } from "../../../src/session/protobuf.ts";
 import { leaksIn } from "../../support/canary.ts";
+import { listen } from "../../support/server.ts";
 import { call, type GrpcReply } from "./grpc-client.ts";
 import { served } from "./served.ts";
 
@@ -24,13 +23,7 @@ type Handle = (request: IncomingMessage, response: ServerResponse, host: string)
 async function registry(handle: Handle): Promise<string> {
   let host = "";
   const server = createServer((request, response) => handle(request, response, host));
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  onTestFinished(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  host = `127.0.0.1:${(await listen(server)).port}`;
   return host;
 }
 

@@ -1,5 +1,5 @@
 import { createServer, type ServerHttp2Stream } from "node:http2";
-import { connect, type Socket } from "node:net";
+import { connect } from "node:net";
 import { describe, expect, it, onTestFinished } from "vitest";
 
 import { ContentClient } from "../../../../src/session/content/client.ts";
@@ -9,6 +9,7 @@ import { buildRecords } from "../../../../src/session/control/history.ts";
 import { FrameReader } from "../../../../src/session/frames.ts";
 import { frameOf } from "../../../../src/session/grpc.ts";
 import { readFields, writeFields } from "../../../../src/session/protobuf.ts";
+import { listen } from "../../../support/server.ts";
 
 interface Answer {
   readonly messages?: readonly Buffer[];
@@ -20,8 +21,6 @@ async function clientOf(
   answer: (method: string, request: Buffer) => Answer,
 ): Promise<ContentClient> {
   const server = createServer();
-  const sockets: Socket[] = [];
-  server.on("connection", (socket: Socket) => sockets.push(socket));
   server.on("stream", (stream, headers) => {
     stream.on("error", () => undefined);
     stream.once("data", (bytes: Buffer) => {
@@ -29,17 +28,9 @@ async function clientOf(
       reply(stream, answer(headers[":path"]?.split("/").at(-1) ?? "", request));
     });
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  if (address === null || typeof address === "string") throw new Error("no port");
-  const client = new ContentClient(
-    new Channel(connect(address.port, "127.0.0.1"), { isBulk: true }),
-  );
-  onTestFinished(async () => {
-    await client.close();
-    for (const socket of sockets) socket.destroy();
-    server.close();
-  });
+  const { port } = await listen(server);
+  const client = new ContentClient(new Channel(connect(port, "127.0.0.1"), { isBulk: true }));
+  onTestFinished(() => client.close());
   return client;
 }
 

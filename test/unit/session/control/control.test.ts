@@ -1,5 +1,5 @@
 import { createServer, type ServerHttp2Stream } from "node:http2";
-import { connect, type Socket } from "node:net";
+import { connect } from "node:net";
 
 import fc from "fast-check";
 import { describe, expect, it, onTestFinished } from "vitest";
@@ -16,29 +16,21 @@ import {
 import { errorOfTrailers, RpcError } from "../../../../src/session/control/rpc-error.ts";
 import { encodeMessage, frameOf } from "../../../../src/session/grpc.ts";
 import { readFields, writeFields } from "../../../../src/session/protobuf.ts";
+import { listen } from "../../../support/server.ts";
 
 type Answer = (stream: ServerHttp2Stream, headers: Readonly<Record<string, unknown>>) => void;
 
 /** A channel to a real HTTP/2 server in this process, over a real socket. */
 async function channelTo(answer: Answer): Promise<{ channel: Channel; cut: () => void }> {
   const server = createServer();
-  const sockets: Socket[] = [];
-  server.on("connection", (socket: Socket) => sockets.push(socket));
   server.on("stream", (stream, headers) => {
     stream.on("error", () => undefined);
     answer(stream, headers);
   });
   server.on("sessionError", () => undefined);
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  if (address === null || typeof address === "string") throw new Error("no port");
-  const channel = new Channel(connect(address.port, "127.0.0.1"));
-  const cut = (): void => sockets.forEach((socket) => socket.destroy());
-  onTestFinished(async () => {
-    await channel.close();
-    cut();
-    server.close();
-  });
+  const { port, cut } = await listen(server);
+  const channel = new Channel(connect(port, "127.0.0.1"));
+  onTestFinished(() => channel.close());
   return { channel, cut };
 }
 

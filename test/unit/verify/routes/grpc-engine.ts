@@ -1,10 +1,9 @@
-import { once } from "node:events";
 import { createServer, type ServerHttp2Stream } from "node:http2";
-import { connect, type Socket } from "node:net";
-import { onTestFinished } from "vitest";
+import { connect } from "node:net";
 import type { Engine } from "../../../../src/docker/engine.ts";
 import { FrameReader } from "../../../../src/session/frames.ts";
 import { frameOf } from "../../../../src/session/grpc.ts";
+import { listen } from "../../../support/server.ts";
 
 /** One call that an engine got. */
 export interface GrpcCall {
@@ -29,10 +28,8 @@ export async function grpcEngine(
   answer: (call: GrpcCall) => void,
   { driver = "overlay2", image = { Id: "" }, refuses = false }: GrpcEngineOptions = {},
 ): Promise<Engine> {
-  const sockets: Socket[] = [];
-  const cut = (): void => sockets.forEach((socket) => socket.destroy());
   const server = createServer();
-  server.on("connection", (socket: Socket) => sockets.push(socket));
+  const { port, cut } = await listen(server);
   server.on("sessionError", () => undefined);
   server.on("stream", (stream, headers) => {
     stream.on("error", () => undefined);
@@ -42,21 +39,13 @@ export async function grpcEngine(
       answer({ method, request, stream, cut });
     });
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  onTestFinished(() => {
-    cut();
-    server.close();
-  });
-  const address = server.address();
-  if (address === null || typeof address === "string") throw new Error("no port");
   return {
     version: { engine: "28", api: "1.48" },
     info: async () => Promise.resolve({ DriverStatus: [["driver-type", driver]] }),
     inspectImage: async () => Promise.resolve(image),
     hijack: async () => {
       if (refuses) throw new Error("403");
-      return Promise.resolve(connect(address.port, "127.0.0.1"));
+      return Promise.resolve(connect(port, "127.0.0.1"));
     },
   } as unknown as Engine;
 }

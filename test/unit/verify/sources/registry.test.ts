@@ -1,9 +1,7 @@
 import { randomBytes } from "node:crypto";
-import { once } from "node:events";
 import { createServer } from "node:http";
-import type { IncomingMessage, ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
-import { describe, expect, it, onTestFinished } from "vitest";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import { describe, expect, it } from "vitest";
 import { parsePlatform } from "../../../../src/docker/platform.ts";
 import { parseReference } from "../../../../src/docker/reference.ts";
 import type { RegistryLogin } from "../../../../src/docker/registry-config.ts";
@@ -13,6 +11,7 @@ import type { VerifyReport } from "../../../../src/verify/model.ts";
 import { registryImage } from "../../../../src/verify/sources/registry.ts";
 import type { RegistryOptions } from "../../../../src/verify/sources/registry.ts";
 import { verify } from "../../../../src/verify/verify.ts";
+import { listen } from "../../../support/server.ts";
 import { digestOf, ociMembers, secretsOf } from "../archives.ts";
 import type { ImageOptions } from "../archives.ts";
 
@@ -54,17 +53,11 @@ async function registry(image: ImageOptions, before: Answer = () => false): Prom
     response.writeHead(bytes === undefined ? 404 : 200);
     response.end(bytes);
   });
-  return { host: await listen(server), asked, root, blob };
+  return { host: await hostOf(server), asked, root, blob };
 }
 
-async function listen(server: ReturnType<typeof createServer>): Promise<string> {
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  onTestFinished(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return `127.0.0.1:${(server.address() as AddressInfo).port}`;
+async function hostOf(server: Server): Promise<string> {
+  return `127.0.0.1:${(await listen(server)).port}`;
 }
 
 async function verifyAt(host: string, o: RegistryOptions & { version?: string } = {}) {
@@ -350,7 +343,7 @@ describe("logins", () => {
       if (isFirst) response.writeHead(307, { Location: `http://${host}${request.url}` }).end();
       else response.end(made.blob(request.url ?? ""));
     });
-    const there = await listen(storage);
+    const there = await hostOf(storage);
     const made = await registry(IMAGE, (request, response) => {
       const { authorization } = request.headers;
       if (isBlob(request) && authorizations.length === 1) back.push(authorization);
