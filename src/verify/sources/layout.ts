@@ -1,5 +1,5 @@
-import { createReadStream } from "node:fs";
-import { readdir, readFile, stat } from "node:fs/promises";
+import { constants } from "node:fs";
+import { open, readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Platform } from "../../docker/platform.ts";
 import { DockerError } from "../../errors.ts";
@@ -16,6 +16,9 @@ const CHUNK = 1024 * 1024;
 
 /** Largest `index.json`: registries take no document above it either. */
 const INDEX_LIMIT = 4 * 1024 * 1024;
+
+/** A file that says that a folder is a layout, and may be missing. */
+const MARK = "oci-layout";
 
 /** What names a file of a layout: nothing that could lead out of its folder. */
 const DIGEST = /^sha(?:256:[0-9a-f]{64}|512:[0-9a-f]{128})$/u;
@@ -45,6 +48,7 @@ export function layoutFolder(
       return {
         isForeign: true,
         platform: o.platform,
+        limits: ["files beside the layout's own are not searched"],
         read: async (blobs) => readLayout(blobs, folder, { index, platform: o.platform }),
         close: () => undefined,
       };
@@ -60,9 +64,9 @@ async function readLayout(
   await blobs.read("index.json", chunksOf(index));
   const { wanted } = choose(parsed(index), platform);
   const roots = wanted.flatMap((descriptor) => text(field(descriptor, "digest")) ?? []);
-  const open = async (digest: string): Promise<AsyncIterable<Buffer> | null> =>
+  const openBlob = async (digest: string): Promise<AsyncIterable<Buffer> | null> =>
     DIGEST.test(digest) ? openFile(join(folder, blobName(digest))) : null;
-  const reached = await readGraph(blobs, roots, open, platform);
+  const reached = await readGraph(blobs, roots, openBlob, platform);
   await readOthers(blobs, folder, new Set([...reached].map(blobName)));
 }
 
@@ -72,7 +76,7 @@ async function readOthers(
   folder: string,
   reached: ReadonlySet<string>,
 ): Promise<void> {
-  const names = ["oci-layout"];
+  const names = [MARK];
   for (const algorithm of ["sha256", "sha512"]) {
     const files = await readdir(join(folder, "blobs", algorithm)).catch(() => []);
     names.push(...files.map((file) => `blobs/${algorithm}/${file}`));
@@ -82,15 +86,18 @@ async function readOthers(
   for (const name of left.slice(0, BLOB_LIMIT)) {
     const chunks = await openFile(join(folder, name));
     if (chunks !== null) await blobs.read(name, chunks);
+    else if (name !== MARK)
+      await blobs.end(blobs.begin(name), false, "it is no file, or can't be read");
   }
 }
 
+/** Waits for no pipe. Links are followed: some builders write layouts of nothing else. */
 async function openFile(path: string): Promise<AsyncIterable<Buffer> | null> {
-  const isThere = await stat(path).then(
-    (found) => found.isFile(),
-    () => false,
-  );
-  return isThere ? createReadStream(path, { highWaterMark: CHUNK }) : null;
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch(() => null);
+  if (file === null) return null;
+  if ((await file.stat()).isFile()) return file.createReadStream({ highWaterMark: CHUNK });
+  await file.close();
+  return null;
 }
 
 async function* chunksOf(bytes: Buffer): AsyncGenerator<Buffer> {

@@ -1,5 +1,5 @@
-import { createReadStream } from "node:fs";
-import { lstat, readdir, readlink } from "node:fs/promises";
+import { constants, createReadStream } from "node:fs";
+import { lstat, open, readdir, readlink } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import type { Pack } from "tar-stream";
@@ -10,22 +10,25 @@ import type { ImageSource, OpenSource, SourcePart } from "./source.ts";
 /** Bytes of a file that are read at once. */
 const CHUNK = 1024 * 1024;
 
+/** Follows no link and waits for no pipe, also where one was put since the folder was read. */
+const READ_ONLY = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+
 /** A tar of merged files, as `--output type=tar` writes it. */
 export function mergedTar(path: string, name: string): ImageSource {
   return mergedFiles(name, () => createReadStream(path, { highWaterMark: CHUNK }));
 }
 
-/** A folder of merged files, as `--output type=local` writes it. Links are not followed. */
+/** A folder of merged files, as `--output type=local` writes it. Links are not followed, pipes not read. */
 export function mergedFolder(folder: string, name: string): ImageSource {
   return mergedFiles(name, () => tarOf(folder));
 }
 
-function mergedFiles(name: string, open: () => AsyncIterable<Buffer>): ImageSource {
+function mergedFiles(name: string, read: () => AsyncIterable<Buffer>): ImageSource {
   return {
     name,
     // oxlint-disable-next-line typescript/require-await -- others wait for an engine
     async open() {
-      return new OpenFiles(open);
+      return new OpenFiles(read);
     },
   };
 }
@@ -35,14 +38,14 @@ class OpenFiles implements OpenSource {
   readonly partial = MERGED.partial;
   readonly limits = MERGED.limits;
   parts: readonly SourcePart[] | undefined;
-  readonly #open: () => AsyncIterable<Buffer>;
+  readonly #read: () => AsyncIterable<Buffer>;
 
-  constructor(open: () => AsyncIterable<Buffer>) {
-    this.#open = open;
+  constructor(read: () => AsyncIterable<Buffer>) {
+    this.#read = read;
   }
 
   async read(blobs: Blobs): Promise<void> {
-    this.parts = [{ kind: "files", blob: await blobs.read(FILES, this.#open()) }];
+    this.parts = [{ kind: "files", blob: await blobs.read(FILES, this.#read()) }];
   }
 
   close(): void {
@@ -71,6 +74,9 @@ async function addEntries(tar: Pack, folder: string, below: string): Promise<voi
       await addEntries(tar, folder, name);
     } else if (found.isSymbolicLink()) {
       tar.entry({ name, type: "symlink", linkname: await readlink(path) });
-    } else await pipeline(createReadStream(path), tar.entry({ name, size: found.size }));
+    } else if (found.isFile()) {
+      await using file = await open(path, READ_ONLY);
+      await pipeline(file.createReadStream(), tar.entry({ name, size: found.size }));
+    } else tar.entry({ name, type: "fifo" });
   }
 }

@@ -3,6 +3,7 @@ import { Readable } from "node:stream";
 import { describe, expect, it } from "vitest";
 import { verdictOf } from "../../../src/verify/model.ts";
 import type { VerifyReport } from "../../../src/verify/model.ts";
+import { renderReport } from "../../../src/verify/report.ts";
 import { archiveStream } from "../../../src/verify/sources/archive.ts";
 import { verify } from "../../../src/verify/verify.ts";
 import { digestOf, ociArchive, ociMembers, secretsOf, tar, verifyBytes } from "./archives.ts";
@@ -100,6 +101,21 @@ describe("an archive that means harm ends soon, and proves nothing:", () => {
     const report = await verify(source, secretsOf(SECRETS)).report();
     expect(report.findings).toMatchObject([{ where: "layer", path: "/leak" }]);
     expect(report.absent).toEqual([]);
+  });
+
+  it("names that write to a terminal, or hold a value", async () => {
+    const name = `\u001b[2J${CANARY}.json`;
+    const config = JSON.stringify({ os: `\u001b]0;${CANARY}\u0007`, architecture: CANARY });
+    const [other, otherConfig] = ["other.json", JSON.stringify({ os: "linux" })];
+    const images = [name, other].map((Config) => ({ Config, RepoTags: [CANARY], Layers: [] }));
+    const manifest = JSON.stringify(images);
+    const configs = { [name]: config, [other]: otherConfig };
+    const archive = await tar({ "manifest.json": manifest, ...configs });
+    const report = await verifyBytes(archive, SECRETS);
+    const text = [...renderReport(report), JSON.stringify(report)].join("\n");
+    expect(text.includes(CANARY)).toBe(false);
+    expect(renderReport(report).join("\n")).not.toContain("\u001b");
+    expect(verdictOf(report)).toBe("leak");
   });
 
   it("names of 1 MiB", { timeout: SOON }, async () => {

@@ -1,5 +1,6 @@
+import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { rm } from "node:fs/promises";
+import { mkdir, rm, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parsePlatform } from "../../../../src/docker/platform.ts";
@@ -32,7 +33,8 @@ describe("OCI layout folders", () => {
     const members = await ociMembers(image);
     const report = await verifyFolder(await layoutOf(world, members));
     expect(report.unseen).toEqual([]);
-    expect(report).toEqual(await verifyBytes(await tar(members), SECRETS));
+    const { limits } = report;
+    expect(report).toEqual({ ...(await verifyBytes(await tar(members), SECRETS)), limits });
   });
 
   it("blobs that nothing names, and oci-layout, are searched as well", async () => {
@@ -103,6 +105,30 @@ describe("OCI layout folders", () => {
       [blobPath(loop)]: loop,
     });
     expect(verdictOf(await verifyFolder(folder))).toBe("incomplete");
+  });
+
+  it.each([
+    ["a folder", async (path: string) => mkdir(path)],
+    ["a pipe", (path: string) => void execFileSync("mkfifo", [path])],
+    ["a link to nothing", async (path: string) => symlink("nothing", path)],
+    ["a link to a device", async (path: string) => symlink("/dev/zero", path)],
+  ])("%s among the blobs is told, as nobody has read it", async (_name, make) => {
+    await using world = await makeWorld();
+    const folder = await layoutOf(world, await ociMembers({ layers: [{ a: "1" }] }));
+    await make(join(folder, "blobs/sha256", "0".repeat(64)));
+    const report = await verifyFolder(folder);
+    expect(report.unseen).toEqual([
+      { what: `blobs/sha256/${"0".repeat(64)}`, reason: "it is no file, or can't be read" },
+    ]);
+  });
+
+  it("what lies beside the layout is said not to be searched", async () => {
+    await using world = await makeWorld();
+    const members = await ociMembers({ layers: [{ a: "1" }] });
+    const beside = { "beside.txt": Buffer.from(CANARY) };
+    const report = await verifyFolder(await layoutOf(world, { ...members, ...beside }));
+    expect(report.findings).toEqual([]);
+    expect(report.limits).toContain("files beside the layout's own are not searched");
   });
 
   it("a folder without a layout is IMAGE_MISSING", async () => {
