@@ -1,3 +1,4 @@
+import type { Needle } from "../needles/needle.ts";
 import type { Hit } from "../needles/search.ts";
 import { findAll } from "../needles/search.ts";
 import type { NeedleTable } from "../needles/table.ts";
@@ -24,6 +25,7 @@ export class Attribution {
   readonly #place: (placed: AttributedHit) => void;
   #entries: TarEntry[] = [];
   #waiting: Hit[] = [];
+  #names: Names | undefined;
 
   /** @param place - gets every hit once */
   constructor(table: NeedleTable, place: (placed: AttributedHit) => void) {
@@ -81,10 +83,18 @@ export class Attribution {
   }
 
   #headerPart({ needle }: Hit, entry: TarEntry): Part {
-    const has = (text: string): boolean =>
-      findAll(this.#table, Buffer.from(text)).some((hit) => hit.needle === needle);
-    if (has(entry.path)) return "name";
-    return has(entry.link) ? "link" : "header";
+    const { path, link } = this.#namesOf(entry);
+    if (path.has(needle)) return "name";
+    return link.has(needle) ? "link" : "header";
+  }
+
+  /** Searched once for each member: its headers may have thousands of hits. */
+  #namesOf(entry: TarEntry): Names {
+    if (this.#names?.entry === entry) return this.#names;
+    const needlesIn = (text: string): ReadonlySet<Needle> =>
+      new Set(findAll(this.#table, Buffer.from(text)).map(({ needle }) => needle));
+    this.#names = { entry, path: needlesIn(entry.path), link: needlesIn(entry.link) };
+    return this.#names;
   }
 
   /** Binary search: a chunk of small files holds hundreds of members. */
@@ -104,4 +114,11 @@ export class Attribution {
     const keep = this.#entries.findIndex(({ end }) => end > offset);
     this.#entries = keep < 0 ? [] : this.#entries.slice(keep);
   }
+}
+
+/** The needles that stand in the names of a member. */
+interface Names {
+  readonly entry: TarEntry;
+  readonly path: ReadonlySet<Needle>;
+  readonly link: ReadonlySet<Needle>;
 }

@@ -28,15 +28,21 @@ export function isHeaderOnly(type: string): boolean {
 /** Reads one block; null when its checksum is wrong, so when it is no tar header. */
 export function parseHeader(block: Buffer): TarHeader | null {
   if (octal(block.subarray(148, 156)) !== checksum(block)) return null;
-  const type = block[156] === 0 ? "0" : String.fromCharCode(block[156] ?? 0x30);
-  const size = isHeaderOnly(type) ? 0 : number(block.subarray(124, 136));
-  if (size === null) return null;
   const name = string(block.subarray(0, 100));
   // GNU tar's magic ends in spaces and uses the prefix field for other things
   const isPosix = block.toString("latin1", 257, 263) === "ustar\0";
   const prefix = isPosix ? string(block.subarray(345, 500)) : "";
   const path = prefix === "" ? name : `${prefix}/${name}`;
+  const type = typeOf(block[156] ?? 0, name);
+  const size = isHeaderOnly(type) ? 0 : number(block.subarray(124, 136));
+  if (size === null) return null;
   return { path, link: string(block.subarray(157, 257)), type, size, isSplit: prefix !== "" };
+}
+
+/** The first tar of all has no types: a name that ends in a slash is a directory's. */
+function typeOf(flag: number, name: string): string {
+  if (flag !== 0) return String.fromCharCode(flag);
+  return name.endsWith("/") ? "5" : "0";
 }
 
 /** True for a block of zeros: two of them end an archive. */
@@ -88,8 +94,11 @@ function number(field: Buffer): number | null {
   return ((field[0] ?? 0) & 0x80) === 0 ? octal(field) : base256(field);
 }
 
+/** Spaces and NULs before the digits are passed over, as Go does. */
 function octal(field: Buffer): number | null {
-  const text = string(field).trim();
+  let start = 0;
+  while (field[start] === 0 || field[start] === 0x20) start++;
+  const text = string(field.subarray(start)).trim();
   if (text === "") return 0;
   return /^[0-7]+$/u.test(text) ? Number.parseInt(text, 8) : null;
 }

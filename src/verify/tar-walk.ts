@@ -9,6 +9,8 @@ export interface TarEntry extends TarHeader {
   readonly data: number;
   /** First byte after its content and padding. */
   readonly end: number;
+  /** Its content has no bytes for its holes, and may begin with a list of them. */
+  readonly isSparse: boolean;
 }
 
 /** What a walk meets, in order: a member, pieces of its content, and the content's end. */
@@ -17,13 +19,19 @@ export type TarEvent =
   | { readonly kind: "data"; readonly bytes: Buffer }
   | { readonly kind: "end" };
 
-/** Longest extension (long name, PAX records) that is read; Linux paths end at 4 KiB. */
+/** Longest extensions (long names, PAX records) of one member. */
 const EXTENSION_LIMIT = 1024 * 1024;
 
+/** No file of Linux has a longer name; the search sees all its bytes. Cut, it might end in half a value. */
+const NAME_LIMIT = 4096;
+const LONG_NAME = "(a name of more than 4096 characters)";
+
+/** What extension headers say of the member that follows them. */
 interface Extension {
-  path?: string;
-  link?: string;
-  size?: number;
+  readonly path?: string;
+  readonly link?: string;
+  readonly size?: number;
+  readonly isSparse?: boolean;
 }
 
 /**
@@ -31,7 +39,8 @@ interface Extension {
  * reading, and skips content without a copy: measured several times as fast as a full tar reader,
  * which the search of every byte does not need.
  *
- * Blocks of zeros are skipped wherever they are, so members behind an early end are seen too.
+ * Blocks of zeros are skipped wherever they are, so members behind an early end are seen too. All
+ * else is read as Go reads it, and so every engine: who sees other members here sees other files.
  */
 export class TarWalk {
   /** Bytes that came so far. */
@@ -43,12 +52,11 @@ export class TarWalk {
   #filled = 0;
   #content = 0;
   #padding = 0;
-  /** More header blocks of an old GNU sparse file follow. */
-  #sparse = false;
+  /** An old GNU sparse file: more header blocks of it follow. */
+  #sparse: TarHeader | undefined;
   #reading: { type: string; parts: Buffer[] } | undefined;
-  /** From extension headers, for the member that follows them. */
-  #next: Extension | undefined;
-  #global: Extension = {};
+  /** For the member that follows: the last PAX header, and long names, which count more. */
+  #next: { readonly pax: Extension; readonly long: Extension; readonly bytes: number } | undefined;
 
   /** Takes the next chunk. Data events are views into it. Run the generator to its end. */
   *write(chunk: Buffer): Generator<TarEvent> {
@@ -60,6 +68,8 @@ export class TarWalk {
       else at += yield* this.#takeBlock(chunk, at, base);
       if (this.#isBetween) this.settled = base + at;
     }
+    // no more members come
+    if (this.#trouble !== undefined) this.settled = this.position;
   }
 
   /** Says what is wrong with the tar as a whole, after its last chunk; undefined when it is fine. */
@@ -72,7 +82,7 @@ export class TarWalk {
   /** Outside of headers: nothing about the bytes so far can change any more. */
   get #isBetween(): boolean {
     const hasExtension = this.#reading !== undefined || this.#next !== undefined;
-    return this.#filled === 0 && !hasExtension && !this.#sparse;
+    return this.#filled === 0 && !hasExtension && this.#sparse === undefined;
   }
 
   *#takeContent(chunk: Buffer, at: number): Generator<TarEvent, number> {
@@ -104,23 +114,23 @@ export class TarWalk {
 
   /** @param end - offset of the byte after this block */
   *#readBlock(end: number): Generator<TarEvent> {
-    if (this.#sparse) {
-      this.#sparse = this.#block[504] === 1;
+    if (this.#sparse !== undefined) {
+      if (this.#block[504] !== 1) yield* this.#beginEntry(this.#sparse, end);
       return;
     }
     if (isZeroBlock(this.#block)) return;
     const header = parseHeader(this.#block);
-    if (header === null) {
-      this.#trouble = "a tar header is broken";
-      return;
-    }
-    if ("LKxg".includes(header.type)) yield* this.#beginExtension(header);
+    if (header === null) this.#trouble = "a tar header is broken";
+    else if ("LKxg".includes(header.type)) yield* this.#beginExtension(header);
+    else if (header.type === "S" && this.#block[482] === 1) this.#sparse = header;
     else yield* this.#beginEntry(header, end);
   }
 
   *#beginExtension({ type, size }: TarHeader): Generator<TarEvent> {
-    if (size > EXTENSION_LIMIT) {
-      this.#trouble = "a tar extension header is longer than 1 MiB";
+    const { pax = {}, long = {}, bytes = 0 } = this.#next ?? {};
+    this.#next = { pax, long, bytes: bytes + size };
+    if (this.#next.bytes > EXTENSION_LIMIT) {
+      this.#trouble = "tar extension headers are longer than 1 MiB";
       return;
     }
     this.#reading = { type, parts: [] };
@@ -130,22 +140,22 @@ export class TarWalk {
   }
 
   *#beginEntry(header: TarHeader, data: number): Generator<TarEvent> {
-    const extension = { ...this.#global, ...this.#next };
-    const { path, link } = extension;
+    const { path, link, ...extension } = { ...this.#next?.pax, ...this.#next?.long };
     const size = isHeaderOnly(header.type) ? 0 : (extension.size ?? header.size);
     this.#next = undefined;
+    this.#sparse = undefined;
     this.#content = size;
     this.#padding = paddingOf(size);
-    this.#sparse = header.type === "S" && this.#block[482] === 1;
     const entry: TarEntry = {
-      path: path ?? header.path,
-      link: link ?? header.link,
+      path: nameOf(path ?? header.path),
+      link: nameOf(link ?? header.link),
       type: header.type,
       size,
       isSplit: header.isSplit && path === undefined,
       start: this.settled,
       data,
       end: data + size + this.#padding,
+      isSparse: header.type === "S" || extension.isSparse === true,
     };
     yield { kind: "entry", entry };
     if (size === 0) yield { kind: "end" };
@@ -162,29 +172,48 @@ export class TarWalk {
   }
 
   #apply(type: string, body: Buffer): void {
-    this.#next ??= {};
-    if (type === "L") this.#next.path = string(body);
-    else if (type === "K") this.#next.link = string(body);
+    const { pax = {}, long = {}, bytes = 0 } = this.#next ?? {};
+    if (type === "L") this.#next = { pax, long: { ...long, path: string(body) }, bytes };
+    else if (type === "K") this.#next = { pax, long: { ...long, link: string(body) }, bytes };
     else {
       const records = parsePax(body);
-      if (records === null) this.#trouble = "a PAX header is broken";
-      else Object.assign(type === "g" ? this.#global : this.#next, fromPax(records));
+      const extension = records === null ? null : fromPax(records);
+      if (extension === null) this.#trouble = "a PAX header is broken";
+      else if (type === "x") this.#next = { pax: extension, long, bytes };
+      else this.#endGlobal(extension);
     }
   }
+
+  /** Go gives a global header to nobody, and forgets those before it; others may give all its size. */
+  #endGlobal({ size }: Extension): void {
+    if (size !== undefined) this.#trouble = "a PAX header gives all files one size";
+    this.#next = undefined;
+  }
+}
+
+function nameOf(name: string): string {
+  return name.length > NAME_LIMIT ? LONG_NAME : name;
 }
 
 function paddingOf(size: number): number {
   return (BLOCK - (size % BLOCK)) % BLOCK;
 }
 
-/** The records that say where and what a member is. */
-function fromPax(records: ReadonlyMap<string, string>): Extension {
-  const path = records.get("GNU.sparse.name") ?? records.get("path");
-  const link = records.get("linkpath");
-  const size = Number(records.get("size") ?? Number.NaN);
+/** The records that say where and what a member is; an empty one says nothing. Null when broken. */
+function fromPax(records: ReadonlyMap<string, string>): Extension | null {
+  const value = (name: string): string | undefined => records.get(name) || undefined;
+  const path = value("GNU.sparse.name") ?? value("path");
+  const link = value("linkpath");
+  const size = value("size");
+  if (size !== undefined && !isSize(size)) return null;
   return {
     ...(path === undefined ? {} : { path }),
     ...(link === undefined ? {} : { link }),
-    ...(Number.isSafeInteger(size) && size >= 0 ? { size } : {}),
+    ...(size === undefined ? {} : { size: Number(size) }),
+    isSparse: [...records.keys()].some((name) => name.startsWith("GNU.sparse.")),
   };
+}
+
+function isSize(text: string): boolean {
+  return /^\d+$/u.test(text) && Number.isSafeInteger(Number(text));
 }

@@ -61,8 +61,11 @@ export class Collector {
 
   begin(entry: TarEntry): void {
     this.#drop();
-    if (entry.size === 0 || (entry.type !== "0" && entry.type !== "7")) return;
-    this.#current = { entry, hits: [], kind: undefined, bytes: NOTHING, fill: 0 };
+    if (entry.size === 0) return;
+    if (entry.isSparse) this.#owner.tellUnread(entry, "a sparse file");
+    else if (entry.type === "0" || entry.type === "7") {
+      this.#current = { entry, hits: [], kind: undefined, bytes: NOTHING, fill: 0 };
+    }
   }
 
   data(bytes: Buffer): void {

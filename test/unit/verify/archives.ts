@@ -155,3 +155,16 @@ export async function verifyBytes(
   );
   return verify(archiveStream(Readable.from(pieces), "cats:1"), secretsOf(values)).report();
 }
+
+/** A manifest around one blob that is stored as it is. */
+export async function imageOf(blob: Buffer, diffId = digestOf(blob)): Promise<Buffer> {
+  const config = Buffer.from(JSON.stringify({ rootfs: { diff_ids: [diffId] } }));
+  const manifest = Buffer.from(
+    JSON.stringify({ config: { digest: digestOf(config) }, layers: [{ digest: digestOf(blob) }] }),
+  );
+  const blobs = [blob, config, manifest].map(
+    (bytes) => [`blobs/${digestOf(bytes).replace(":", "/")}`, bytes] as const,
+  );
+  const index = JSON.stringify({ manifests: [{ digest: digestOf(manifest) }] });
+  return tar({ ...(Object.fromEntries(blobs) as Members), "index.json": index });
+}

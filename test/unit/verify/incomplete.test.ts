@@ -7,6 +7,7 @@ import { archiveStream } from "../../../src/verify/sources/archive.ts";
 import { verify } from "../../../src/verify/verify.ts";
 import {
   digestOf,
+  imageOf,
   legacyArchive,
   ociArchive,
   ociMembers,
@@ -22,19 +23,6 @@ const LAYERS = [{ a: "1" }, { "dir/leak": CANARY }];
 
 const without = (members: Record<string, Buffer>, name: string): Members =>
   Object.fromEntries(Object.entries(members).filter(([key]) => key !== name));
-
-/** A manifest around one blob that is stored as it is. */
-async function imageOf(blob: Buffer, diffId = digestOf(blob)): Promise<Buffer> {
-  const config = Buffer.from(JSON.stringify({ rootfs: { diff_ids: [diffId] } }));
-  const manifest = Buffer.from(
-    JSON.stringify({ config: { digest: digestOf(config) }, layers: [{ digest: digestOf(blob) }] }),
-  );
-  const blobs = [blob, config, manifest].map(
-    (bytes) => [`blobs/${digestOf(bytes).replace(":", "/")}`, bytes] as const,
-  );
-  const index = JSON.stringify({ manifests: [{ digest: digestOf(manifest) }] });
-  return tar({ ...Object.fromEntries(blobs), "index.json": index });
-}
 
 describe("RI18: what was not read is never clean", () => {
   it("any missing blob makes the report incomplete", async () => {

@@ -1,5 +1,13 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  mkdtempSync,
+  openSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -59,18 +67,30 @@ describe("TarWalk on tars of the tar program", () => {
     }
   });
 
-  it("reads sparse files, whose extended headers are no members", () => {
-    const path = join(folder, "sparse");
-    execFileSync("sh", [
-      "-c",
-      `for i in 0 1 2 3 4 5 6 7 8 9; do printf X | dd of="$1" bs=1 seek=$((i * 1000000)) conv=notrunc 2>/dev/null; done`,
-      "sh",
-      path,
-    ]);
-    const args = ["--format=gnu", "--sparse", "-C", folder, "-c", "sparse", "short"];
-    const { entries, trouble, contents } = walk(execFileSync("tar", args));
+  it.each([
+    ["gnu", 3],
+    ["gnu", 10],
+    // more than the 21 segments that one further header has room for
+    ["gnu", 60],
+    ["pax", 10],
+  ])("reads sparse files, whose extended headers are no members: %s, %d", (format, segments) => {
+    const file = openSync(join(folder, "sparse"), "w");
+    // a block of ones where a header is looked for would say that more of them follow
+    const ones = Buffer.alloc(4096, 1);
+    for (let i = 0; i < segments; i++) writeSync(file, ones, 0, ones.length, i * 65_536);
+    closeSync(file);
+    const args = [`--format=${format}`, "--sparse", "-C", folder, "-c", "sparse", "short"];
+    const bytes = execFileSync("tar", args);
+    const { entries, trouble, contents } = walk(bytes, 1000);
     expect(trouble).toBeUndefined();
-    expect(entries.map((entry) => entry.path)).toEqual(["sparse", "short"]);
+    expect(entries.map(({ path, isSparse }) => [path, isSparse])).toEqual([
+      ["sparse", true],
+      ["short", false],
+    ]);
+    expect(contents[0]?.endsWith("\u0001".repeat(segments * ones.length))).toBe(true);
+    expect(bytes.toString("latin1", entries[1]?.data, entries[1]?.end)).toContain(
+      "content of short",
+    );
     expect(contents[1]).toBe("content of short");
   });
 });
@@ -127,6 +147,10 @@ describe("TarWalk", () => {
     bytes.fill(0xff, 2 * BLOCK, 2 * BLOCK + 10);
     expect(walk(bytes)).toMatchObject({ trouble: "a tar header is broken" });
     expect(walk(bytes).entries).toHaveLength(1);
+    // hits wait for the names of members: no more names come
+    const tarWalk = new TarWalk();
+    expect([...tarWalk.write(bytes)]).toHaveLength(3);
+    expect(tarWalk.settled).toBe(bytes.length);
   });
 
   it.each(["20 path=no newline", "999 path=x\n", "abc path=x\n", "4 x\n", "6path\n"])(
@@ -150,6 +174,101 @@ describe("TarWalk", () => {
     expect(walk(block).trouble).toContain("longer than 1 MiB");
   });
 });
+
+/**
+ * Where Go and others disagree, the reader of an engine counts: a file that it sees must not be a part
+ * of another one here.
+ */
+describe("TarWalk reads as Go does", () => {
+  const sizes = (...parts: readonly Buffer[]): unknown => {
+    const { entries, trouble } = walk(Buffer.concat(parts));
+    return trouble ?? entries.map(({ path, size }) => [path, size]);
+  };
+  const next = member({ name: "next", content: "1234" });
+
+  it("NULs before the digits of a size", () => {
+    const first = member({ name: "a", content: "12345678", size: "\u0000\u0000000000010" });
+    expect(sizes(first, next)).toEqual([
+      ["a", 8],
+      ["next", 4],
+    ]);
+  });
+
+  it("a directory without a type has no content, whatever its size", () => {
+    const directory = member({ name: "d/", type: "\u0000", size: "00000002000" });
+    expect(sizes(directory, next)).toEqual([
+      ["d/", 0],
+      ["next", 4],
+    ]);
+  });
+
+  it.each([
+    ["a size counts more than that of the header", [["size", "8"]], 8],
+    ["an empty record says nothing", [["size", ""]], 4],
+  ])("PAX: %s", (_what, records, size) => {
+    const content = "x".repeat(size);
+    const file = member({ name: "a", content, size: "00000000004" });
+    expect(sizes(pax(records), file, next)).toEqual([
+      ["a", size],
+      ["next", 4],
+    ]);
+  });
+
+  it.each(["-8", "8x", "0x8", "8.0", "1e1", " 8", "99999999999999999999"])(
+    "PAX: a size of %j is broken",
+    (size) => {
+      expect(sizes(pax([["size", size]]), next)).toBe("a PAX header is broken");
+    },
+  );
+
+  it("PAX: only the last header before a member counts", () => {
+    expect(sizes(pax([["size", "8"]]), pax([["path", "b"]]), next)).toEqual([["b", 4]]);
+  });
+
+  it("PAX: a global header gives no names, and makes those before it void", () => {
+    expect(sizes(pax([["path", "b"]], "g"), next)).toEqual([["next", 4]]);
+    expect(sizes(pax([["path", "b"]]), pax([["comment", "c"]], "g"), next)).toEqual([["next", 4]]);
+  });
+
+  it("PAX: a global size, which some give to all files, is told", () => {
+    const files = [next, member({ name: "z", content: "1234" })];
+    expect(sizes(pax([["size", "8"]], "g"), ...files)).toBe(
+      "a PAX header gives all files one size",
+    );
+  });
+
+  it("a long name of GNU counts more than one of PAX", () => {
+    const long = member({ name: "././@LongLink", type: "L", content: "long\u0000" });
+    expect(sizes(long, pax([["path", "b"]]), next)).toEqual([["long", 4]]);
+  });
+
+  it("extension headers without an end are too long", () => {
+    const many = Array.from({ length: 1200 }, () => pax([["comment", "c".repeat(1000)]]));
+    expect(sizes(...many, next)).toContain("longer than 1 MiB");
+  });
+});
+
+/** A header and its content. */
+function member(o: { name: string; type?: string; size?: string; content?: string }): Buffer {
+  const content = Buffer.from(o.content ?? "");
+  const bytes = Buffer.alloc(BLOCK + Math.ceil(content.length / BLOCK) * BLOCK);
+  bytes.write(o.name);
+  bytes.write(o.size ?? content.length.toString(8).padStart(11, "0"), 124);
+  bytes.write(o.type ?? "0", 156);
+  bytes.write("ustar\u000000", 257, "latin1");
+  content.copy(bytes, BLOCK);
+  sign(bytes);
+  return bytes;
+}
+
+function pax(records: readonly (readonly string[])[], type = "x"): Buffer {
+  const lines = records.map(([name = "", value = ""]) => {
+    const rest = ` ${name}=${value}\n`;
+    const guess = rest.length + String(rest.length).length;
+    return `${rest.length + String(guess).length}${rest}`;
+  });
+  return member({ name: "pax", type, content: lines.join("") });
+}
 
 function sign(block: Buffer): void {
   block.fill(" ", 148, 156);

@@ -1,0 +1,33 @@
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, openSync, rmSync, writeSync, closeSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { describe, expect, it } from "vitest";
+import { imageOf, ociArchive, verifyBytes } from "./archives.ts";
+
+const CANARY = "hostile-canary-47";
+const SECRETS = { KEY: CANARY };
+
+describe("layers with tricks", () => {
+  it("a sparse file is searched as it is, and told: what it holds is not unpacked", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "smtest-sparse-"));
+    const file = openSync(join(folder, "a.gz"), "w");
+    writeSync(file, gzipSync(CANARY), 0, undefined, 0);
+    writeSync(file, CANARY, 1_000_000);
+    closeSync(file);
+    const layer = execFileSync("tar", ["--format=pax", "--sparse", "-C", folder, "-c", "a.gz"]);
+    rmSync(folder, { recursive: true });
+    const report = await verifyBytes(await imageOf(layer), SECRETS);
+    expect(report.findings).toMatchObject([{ path: "/a.gz", count: 1 }]);
+    expect(report.unseenMembers).toMatchObject([{ path: "/a.gz", reason: "a sparse file" }]);
+    expect(report.members.unseen).toBe(1);
+  });
+
+  it("a name full of the secret takes no longer than a file full of it", async () => {
+    const name = CANARY.repeat(50_000);
+    const report = await verifyBytes(await ociArchive({ layers: [{ [name]: "" }] }), SECRETS);
+    const [path, part] = ["/(a name of more than 4096 characters)", "header"];
+    expect(report.findings).toMatchObject([{ path, part, count: 50_000 }]);
+  });
+});
