@@ -1,3 +1,9 @@
+/** Paths of one layer that are kept; of more, only the word "deleted" is lost. 32 MB. */
+const PATH_LIMIT = 4_000_000;
+
+/** Longest path whose parents are looked at: of Linux. */
+const LONGEST = 4096;
+
 const WHITEOUT = ".wh.";
 const OPAQUE = ".wh..wh..opq";
 
@@ -9,9 +15,14 @@ const OPAQUE = ".wh..wh..opq";
  * @see OCI image-spec, layer.md, "Whiteouts"
  */
 export class PathIndex {
+  readonly #limit: number;
   #hashes = new Float64Array(64);
   #count = 0;
   #sorted = true;
+
+  constructor(limit = PATH_LIMIT) {
+    this.#limit = limit;
+  }
 
   /** @param path - as in the tar; @param isDirectory - directories hide nothing by being there */
   add(path: string, isDirectory: boolean): void {
@@ -26,6 +37,7 @@ export class PathIndex {
   /** True when this layer, on top of one that has the path, hides it. */
   hides(path: string): boolean {
     let clean = cleanPath(path);
+    if (clean.length > LONGEST) return false;
     if (this.#has("file", clean) || this.#has("gone", clean)) return true;
     while (clean !== "") {
       clean = split(clean).parent;
@@ -57,6 +69,7 @@ export class PathIndex {
   }
 
   #insert(kind: Kind, path: string): void {
+    if (this.#count >= this.#limit) return;
     if (this.#count === this.#hashes.length) {
       const larger = new Float64Array(this.#count * 2);
       larger.set(this.#hashes);

@@ -10,6 +10,7 @@ import { pushRepository } from "../../docker/push-name.ts";
 import type { Blob } from "../blob.ts";
 import type { Blobs } from "../blobs.ts";
 import { blobName } from "../manifests.ts";
+import { BLOB_LIMIT } from "../sources/graph.ts";
 
 /** Largest manifest: what registries take. */
 const MANIFEST_LIMIT = 4 * 1024 * 1024;
@@ -27,6 +28,8 @@ const DIGEST = /^sha256:[0-9a-f]{64}$/u;
 export class PushSink {
   readonly #blobs: Blobs;
   readonly #server: Server;
+  readonly #limit: number;
+  #count = 0;
   readonly #name = pushRepository();
   /** What was taken, by digest; uploads that have no digest yet, by their number. */
   readonly #taken = new Map<string, number>();
@@ -35,8 +38,9 @@ export class PushSink {
   #turn: Promise<void> = Promise.resolve();
   #root: string | undefined;
 
-  private constructor(blobs: Blobs) {
+  private constructor(blobs: Blobs, limit: number) {
     this.#blobs = blobs;
+    this.#limit = limit;
     this.#server = createServer((request, response) => {
       this.#answer(request, response).catch(() => response.destroy());
     });
@@ -44,9 +48,13 @@ export class PushSink {
     this.#server.requestTimeout = 0;
   }
 
-  /** Listens on a random port of 127.0.0.1. */
-  static async open(blobs: Blobs): Promise<PushSink> {
-    const sink = new PushSink(blobs);
+  /**
+   * Listens on a random port of 127.0.0.1.
+   *
+   * @param limit - blobs and manifests that are taken
+   */
+  static async open(blobs: Blobs, limit = BLOB_LIMIT): Promise<PushSink> {
+    const sink = new PushSink(blobs, limit);
     await new Promise<void>((resolve, reject) => {
       sink.#server.once("error", reject);
       sink.#server.listen(0, "127.0.0.1", resolve);
@@ -102,6 +110,7 @@ export class PushSink {
   /** A blob that is mounted from elsewhere is an upload, too: we have no elsewhere. */
   #begin({ request, response }: Call): void {
     if (request.method !== "POST") return end(response, 404);
+    if (++this.#count > this.#limit) return end(response, 429);
     const id = randomBytes(16).toString("hex");
     this.#uploads.set(id, { digest: EMPTY, size: 0 });
     end(response, 202, this.#place(id, 0));
@@ -160,6 +169,7 @@ export class PushSink {
 
   async #manifest({ request, response }: Call, reference: string): Promise<void> {
     if (request.method !== "PUT") return end(response, 404);
+    if (++this.#count > this.#limit) return end(response, 429);
     const parts: Buffer[] = [];
     let size = 0;
     for await (const chunk of request as AsyncIterable<Buffer>) {

@@ -23,6 +23,20 @@ describe("PathIndex.hides", () => {
     expect(indexOf(...paths).hides(path)).toBe(expected);
   });
 
+  it("of a path that never ends takes no time", () => {
+    const index = indexOf("app/key");
+    const began = performance.now();
+    expect(index.hides("a/".repeat(500_000))).toBe(false);
+    expect(performance.now() - began).toBeLessThan(2000);
+  });
+
+  it("knows the first of more paths than it keeps", () => {
+    const index = new PathIndex(1000);
+    for (let i = 0; i < 5000; i++) index.add(`file${i}`, false);
+    expect(index.toBytes().length).toBe(8 * 1000);
+    expect([index.hides("file0"), index.hides("file4999")]).toEqual([true, false]);
+  });
+
   it("knows each of many paths, added before and after a question", () => {
     const index = new PathIndex();
     for (let i = 0; i < 50_000; i++) {

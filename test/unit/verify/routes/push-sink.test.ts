@@ -74,6 +74,19 @@ describe("the registry that a push goes into", () => {
     expect((await send("PUT", `${other}/manifests/verify`, Buffer.from("{}"))).status).toBe(404);
   });
 
+  it("takes no more blobs and manifests than an image has", async () => {
+    const blobs = blobsFor(CANARY);
+    const sink = await PushSink.open(blobs, 3);
+    onTestFinished(async () => sink.close());
+    const [host = "", name = ""] = sink.repository.split("/");
+    const base = `http://${host}/v2/${name}`;
+    for (let i = 0; i < 2; i++) await begin(base);
+    expect((await send("PUT", `${base}/manifests/verify`, Buffer.from("{}"))).status).toBe(201);
+    expect((await send("PUT", `${base}/manifests/verify`, Buffer.from("[]"))).status).toBe(429);
+    expect((await send("POST", `${base}/blobs/uploads/`)).status).toBe(429);
+    expect(blobs.all).toHaveLength(1);
+  });
+
   it("takes a blob by PATCH and PUT, or by PUT alone, and searches it", async () => {
     const { base, blobs } = await open();
     const first = await tar({ a: `x ${CANARY}` });

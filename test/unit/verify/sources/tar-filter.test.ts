@@ -20,6 +20,18 @@ async function contentsOf(bytes: Buffer): Promise<Record<string, string>> {
 }
 
 describe("a part of a tar", () => {
+  it("of headers without an end is given up", async () => {
+    const headers = (await tar({ [`${"long/".repeat(60)}name`]: "" })).subarray(0, 1024);
+    let given = 0;
+    const endless = function* (): Generator<Buffer> {
+      for (; given < 200; given++) yield Buffer.concat(Array.from({ length: 256 }, () => headers));
+    };
+    await expect(buffer(filteredTar(Readable.from(endless()), () => true))).rejects.toThrow(
+      "headers without a member",
+    );
+    expect(given).toBeLessThan(100);
+  });
+
   it("has the wanted members whole, whatever the chunks", async () => {
     const long = `${"long/".repeat(60)}name`;
     const members = {
