@@ -17,7 +17,7 @@ import {
 } from "../test/engine/engine.ts";
 import { cliCommand, sealmountOut } from "../test/support/cli.ts";
 import { makeWorld, type World } from "../test/support/temp.ts";
-import { median } from "./cpu.ts";
+import { type Cost, costOf, median } from "./cost.ts";
 
 const FILE_BYTES = 10 * 1024;
 const FOLDER_FILES = 100;
@@ -39,13 +39,6 @@ const WALL_LIMITS: Readonly<Record<Phase, readonly number[]>> = {
 /** The same for CPU; and the largest process in MB. */
 const CPU_LIMITS: readonly number[] = [1.1, 1.1, 0.65];
 const MEMORY_LIMITS: readonly number[] = [70, 80, 100];
-
-/** One run of a whole process. */
-interface Cost {
-  readonly wall: number;
-  readonly cpu: number;
-  readonly memory: number;
-}
 
 interface Tool {
   readonly name: "buildx" | "sealmount";
@@ -162,7 +155,8 @@ interface Entrant {
 async function runPhase(phase: Phase, entrants: readonly Entrant[], costs: Costs): Promise<void> {
   for (const { tool, image, cwd } of entrants) {
     if (phase === "one changed") await change(cwd);
-    costs[phase][tool.name].push(await cost(tool, image, cwd));
+    const command = tool.command(image);
+    costs[phase][tool.name].push(await costOf({ command, cwd, env: tool.env }));
   }
 }
 
@@ -180,16 +174,6 @@ async function makeContext(world: World, name: string, files: number): Promise<s
 
 async function change(folder: string): Promise<void> {
   await writeFile(join(folder, "0", "0.bin"), randomBytes(FILE_BYTES));
-}
-
-async function cost({ command, env }: Tool, image: string, cwd: string): Promise<Cost> {
-  const script = join(import.meta.dirname, "rusage.py");
-  const ran = await promisify(execFile)("/usr/bin/python3", [script, "1", ...command(image)], {
-    cwd,
-    env: { ...env },
-  });
-  const [cpu = 0, wall = 0, memory = 0] = ran.stdout.trim().split(" ").map(Number);
-  return { cpu: cpu / 1000, wall: wall / 1000, memory: memory / 1024 };
 }
 
 function printSize(title: string, costs: Costs, size: number): boolean {

@@ -1,14 +1,9 @@
 /** Measures the CPU time of programs against a base, and says how many times the base each one needs. */
-import { execFile } from "node:child_process";
-import { join } from "node:path";
-import { promisify } from "node:util";
+import { costOf, type Measurable, median } from "./cost.ts";
 
 /** One program of a comparison. */
-export interface Contestant {
+export interface Contestant extends Measurable {
   readonly name: string;
-  readonly command: readonly string[];
-  readonly cwd: string;
-  readonly env: Readonly<Record<string, string>>;
   /** What the issue asks of it, as a multiple of the base; left out: only shown. */
   readonly limit?: number;
 }
@@ -38,7 +33,7 @@ export async function compare(
     for (const [index, contestant] of contestants.entries()) {
       const own = times[index] ?? [];
       if (own.reduce((sum, time) => sum + time, 0) > most) continue;
-      const time = await cpuTime(contestant);
+      const { cpu: time } = await costOf(contestant);
       if (round >= 0) own.push(time);
     }
   }
@@ -48,25 +43,6 @@ export async function compare(
     const ratios = own.map((time, round) => time / (base[round] ?? Number.NaN));
     return { name, median: median(own), ratio: median(ratios), limit };
   });
-}
-
-/** CPU time of one run in milliseconds. */
-async function cpuTime({ command, cwd, env }: Contestant): Promise<number> {
-  const script = join(import.meta.dirname, "rusage.py");
-  const ran = await promisify(execFile)("/usr/bin/python3", [script, "1", ...command], {
-    cwd,
-    env: { ...env },
-  });
-  return Number(ran.stdout.split(" ")[0]) / 1000;
-}
-
-/** The middle value; of two in the middle, their mean. */
-export function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length / 2;
-  const low = sorted[Math.ceil(middle) - 1] ?? Number.NaN;
-  const high = sorted[Math.floor(middle)] ?? Number.NaN;
-  return (low + high) / 2;
 }
 
 /** A table for people; returns false when a limit is not kept. */

@@ -19,7 +19,7 @@ import {
 import { cliCommand, sealmountOut } from "../test/support/cli.ts";
 import { run as runProcess } from "../test/support/process.ts";
 import { makeWorld, type World } from "../test/support/temp.ts";
-import { median } from "./cpu.ts";
+import { median } from "./cost.ts";
 
 const ENGINE = "forky";
 const IMAGE = "busybox:local";
