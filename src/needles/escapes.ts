@@ -47,13 +47,17 @@ export function distinctTables(tables: readonly EscapeTable[], bytes: Uint8Array
 /** The distinct bytes of a value that any table may replace: all but letters and digits. */
 export function specialBytes(value: Buffer): Uint8Array {
   const seen = new Uint8Array(256);
-  for (const byte of value) seen[byte] = 1;
-  const special = seen.map((count, byte) => (ALPHANUMERIC[byte] === 1 ? 0 : count));
-  const found = new Uint8Array(special.reduce((sum, count) => sum + count, 0));
-  let at = 0;
-  for (const [byte, count] of special.entries()) if (count === 1) found[at++] = byte;
+  let count = 0;
+  for (const byte of value) {
+    if (ALPHANUMERIC[byte] === 1 || seen[byte] === 1) continue;
+    seen[byte] = 1;
+    count++;
+  }
+  const found = new Uint8Array(count);
+  for (let byte = seen.indexOf(1), at = 0; byte >= 0; byte = seen.indexOf(1, byte + 1)) {
+    found[at++] = byte;
+  }
   seen.fill(0);
-  special.fill(0);
   return found;
 }
 
