@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { glob, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { SPECS } from "../../src/cli/specs.ts";
@@ -82,25 +82,50 @@ describe("README.md", () => {
   });
 
   it("IX35: names only commands and options that --help has", async () => {
-    const fences = (await textOf("README.md")).matchAll(/^```(?:sh|console)\n([\s\S]*?)^```/gm);
-    const calls = Array.from(fences, ([, block = ""]) => block)
-      .join("")
-      .matchAll(/sealmount ((?:key )?[a-z]+)([^|#\n]*)/g);
-    const unknown: string[] = [];
-    let seen = 0;
-    for (const [call, name = "", rest = ""] of calls) {
-      const spec = SPECS.find((one) => one.name === name);
-      const options = spec === undefined ? [] : [...spec.options, ...GLOBAL];
-      // behind a lone -- the words are another program's
-      for (const [, long, short] of (rest.split(" -- ")[0] ?? "").matchAll(
-        / (?:--([\w-]+)|-(\w))/g,
-      )) {
-        seen++;
-        if (!options.some((one) => one.long === long || one.short === short)) unknown.push(call);
-      }
-      if (spec === undefined && name !== "install") unknown.push(call);
-    }
+    const { unknown, options } = callsIn(await textOf("README.md"));
     expect(unknown).toEqual([]);
-    expect(seen).toBeGreaterThan(20);
+    expect(options).toBeGreaterThan(20);
   });
 });
+
+it("every page names only commands and options that --help has", async () => {
+  const pages = [...(await globbed("docs/*.md")), ...(await globbed("examples/**/*.{md,yml}"))];
+  const unknown = await Promise.all(
+    pages.map(async (page) => {
+      const text = await textOf(page);
+      // a pipeline's file is one fence
+      return callsIn(page.endsWith(".yml") ? `\`\`\`yaml\n${text}\`\`\`` : text).unknown;
+    }),
+  );
+  expect(unknown.flat()).toEqual([]);
+  expect(pages.length).toBeGreaterThan(10);
+});
+
+async function globbed(pattern: string): Promise<string[]> {
+  const paths: string[] = [];
+  for await (const path of glob(pattern, { cwd: ROOT })) paths.push(path);
+  return paths;
+}
+
+/** The calls of sealmount in the fences of a page: those that --help lacks, and how many options. */
+function callsIn(page: string): { readonly unknown: string[]; readonly options: number } {
+  const fences = page.matchAll(/^```(?:sh|console|yaml)\n([\s\S]*?)^```/gm);
+  const calls = Array.from(fences, ([, block = ""]) => block)
+    .join("")
+    .matchAll(/\bsealmount ((?:key )?[a-z]+)([^|#\n]*)/g);
+  const unknown: string[] = [];
+  let seen = 0;
+  for (const [call, name = "", rest = ""] of calls) {
+    const spec = SPECS.find((one) => one.name === name);
+    const options = spec === undefined ? [] : [...spec.options, ...GLOBAL];
+    // behind a lone -- the words are another program's
+    for (const [, long, short] of (rest.split(" -- ")[0] ?? "").matchAll(
+      / (?:--([\w-]+)|-(\w))/g,
+    )) {
+      seen++;
+      if (!options.some((one) => one.long === long || one.short === short)) unknown.push(call);
+    }
+    if (spec === undefined && name !== "install") unknown.push(call);
+  }
+  return { unknown, options: seen };
+}
