@@ -217,6 +217,7 @@ export {
   type RouteName,
   type RouteReport,
   type Unproved,
+  type UnprovedReason,
   type Unseen,
   type UnseenMember,
   verdictOf,

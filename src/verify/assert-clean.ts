@@ -49,8 +49,19 @@ function incomplete({ image, unseen }: VerifyReport): DockerError {
   return new DockerError(
     "IMAGE_UNREADABLE",
     `${visibleLine(image)} is not proved: ${describeUnseen(first)}${more}`,
-    { hint: "save or build the image again; a damaged archive proves nothing" },
+    { hint: hintOf(first) },
   );
+}
+
+/** Reasons with a way out of their own, by how they begin. */
+const WAYS_OUT: readonly (readonly [reason: string, hint: string])[] = [
+  ["no image for ", "leave out --platform, or name one that the report lists as not asked for"],
+  ["no image manifest", "give what docker save, docker export, buildx or skopeo wrote, whole"],
+];
+
+function hintOf(unseen: Unseen | undefined): string {
+  const own = WAYS_OUT.find(([reason]) => unseen?.reason.startsWith(reason) === true);
+  return own?.[1] ?? "save or build the image again; a damaged archive proves nothing";
 }
 
 function describeUnseen(unseen: Unseen | undefined): string {
@@ -66,12 +77,24 @@ function unproved(report: VerifyReport): PolicyError {
     "UNPROVED",
     `${visibleLine(image)}: can't be proved: ${parts.join("; ")}`,
     {
-      hint:
-        names.length === 0
-          ? "look into these files yourself, keep them out of the image, or leave out --strict"
-          : "use longer values for secrets, make settings plain values, or leave out --strict",
+      hint: `${wayToProof(report)}, or leave out --strict`,
     },
   );
+}
+
+/** By what is first in the message. */
+function wayToProof({ unproved: [first] }: VerifyReport): string {
+  switch (first?.reason) {
+    case undefined:
+      return "look into these files yourself, keep them out of the image";
+    case "none":
+      return "see that this is the right manifest, seal a secret";
+    case "not-opened":
+      return "give its key, name environments with --env";
+    case "too-short":
+    case "common":
+      return "use longer values for secrets, make settings plain values";
+  }
 }
 
 function unpackedText({ members, unseenMembers: [first] }: VerifyReport): string {

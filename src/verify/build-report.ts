@@ -10,7 +10,14 @@ import { field, items, text } from "./json.ts";
 import { resolveImages } from "./manifests.ts";
 import type { ImageParts, Resolved } from "./manifests.ts";
 import { LIMITS } from "./model.ts";
-import type { LayerReport, MemberCounts, Unseen, UnseenMember, VerifyReport } from "./model.ts";
+import type {
+  LayerReport,
+  MemberCounts,
+  Unproved,
+  Unseen,
+  UnseenMember,
+  VerifyReport,
+} from "./model.ts";
 import { unprovedOf } from "./pairs.ts";
 import type { OpenSource } from "./sources/source.ts";
 
@@ -20,6 +27,7 @@ export interface ReportOptions {
   readonly image: string;
   readonly opened: OpenSource;
   readonly secrets: readonly Secret[];
+  readonly unopened: readonly string[];
   readonly table: NeedleTable;
 }
 
@@ -58,7 +66,10 @@ export function buildReport(blobs: Blobs, o: ReportOptions): VerifyReport {
     needles: o.table.needles.length,
     findings,
     omitted: omittedOf(counted.map(({ log }) => log)),
-    unproved: unproved.map(({ secret }) => ({ secret: secret.name, reason: reasonOf(secret) })),
+    unproved: [
+      ...unproved.map(({ secret }) => ({ secret: secret.name, reason: reasonOf(secret) })),
+      ...absentSecrets(o),
+    ],
     unseen: unseenOf(resolved, o.opened.id).map(({ what, reason }) => ({
       what: foreign.digest(what),
       // an engine's or a registry's own words
@@ -130,6 +141,12 @@ function sumOf(counts: readonly MemberCounts[]): MemberCounts {
     bytes: sum(counts.map(({ bytes }) => bytes)),
     unseen: sum(counts.map(({ unseen }) => unseen)),
   };
+}
+
+/** What was not given: a report on nothing must not look like one on something. */
+function absentSecrets({ secrets, unopened }: ReportOptions): Unproved[] {
+  if (secrets.length === 0 && unopened.length === 0) return [{ secret: "*", reason: "none" }];
+  return unopened.map((secret) => ({ secret, reason: "not-opened" }));
 }
 
 function reasonOf(secret: Secret): "too-short" | "common" {

@@ -97,11 +97,18 @@ export interface UnseenMember {
   readonly reason: string;
 }
 
-/** A secret whose absence can't be shown; see `needles/provability.ts`. */
+/** A secret whose absence can't be shown. */
 export interface Unproved {
+  /** Its name; `prod/*` for those of an environment that were not opened, `*` where there are none. */
   readonly secret: string;
-  readonly reason: Exclude<Provable, "provable">;
+  readonly reason: UnprovedReason;
 }
+
+/**
+ * What the value is (`needles/provability.ts`), or why there is none: `not-opened` is one that the
+ * caller knows of and has not, `none` that no secret was given, so that "nothing found" says nothing.
+ */
+export type UnprovedReason = Exclude<Provable, "provable"> | "not-opened" | "none";
 
 /** A part of the image that should have been read and was not: the report is not complete. */
 export interface Unseen {

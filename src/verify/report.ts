@@ -64,7 +64,10 @@ export function summaryOf(report: VerifyReport, paint: Paint = (_, text) => text
       ? []
       : [`${counted(members.count, "member")} unpacked to ${sizeText(members.bytes)}`]),
   ];
-  const forWhat = `${counted(needles, "form")} of ${counted(secrets - unproved.length, "secret")}`;
+  const weak = unproved.filter(
+    ({ reason }) => reason === "too-short" || reason === "common",
+  ).length;
+  const forWhat = `${counted(needles, "form")} of ${counted(secrets - weak, "secret")}`;
   const verdict = paint(COLORS[verdictOf(report)], verdictText(report));
   return `${visibleLine(image)}: ${verdict}; searched ${parts.join(", ")} for ${forWhat}`;
 }
@@ -171,10 +174,16 @@ function verdictText(report: VerifyReport): string {
     case "incomplete":
       return "NOT PROVED, parts could not be read";
     case "unproved":
-      return `clean of all but ${doubtsOf(report)}`;
+      return isOnNothing(report)
+        ? "NOT PROVED, there was no secret to look for"
+        : `clean of all but ${doubtsOf(report)}`;
     case "clean":
       return report.partial === undefined ? "clean" : `clean in ${report.partial}, no more`;
   }
+}
+
+function isOnNothing({ unproved }: VerifyReport): boolean {
+  return unproved.some(({ reason }) => reason === "none");
 }
 
 function doubtsOf({ unproved, members }: VerifyReport): string {

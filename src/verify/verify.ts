@@ -26,6 +26,11 @@ export interface VerifyOptions {
    * is searched once for each secret. Without them, every layer is searched.
    */
   readonly env?: Readonly<Record<string, string | undefined>> | undefined;
+  /**
+   * Secrets that should be looked for and are not given, as nobody here has their key: by name, or
+   * `prod/*`. The report has them as unproved.
+   */
+  readonly unopened?: readonly string[] | undefined;
   /** False: every layer is searched, whatever is known of it, and nothing is kept. */
   readonly cache?: boolean | undefined;
 }
@@ -102,7 +107,8 @@ async function searchIn(opened: OpenSource, o: SearchOptions): Promise<VerifyRep
     await opened.read(blobs);
     // a source that was closed looks like a broken one
     throwIfAborted(signal);
-    return buildReport(blobs, { image: source.name, opened, secrets, table });
+    const { unopened = [] } = o;
+    return buildReport(blobs, { image: source.name, opened, secrets, unopened, table });
   } finally {
     signal?.removeEventListener("abort", stop);
     await members.close();

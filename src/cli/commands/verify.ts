@@ -6,6 +6,7 @@ import {
   type ImageSource,
   KeyStoreError,
   type Keyring,
+  type Manifest,
   openForVerify,
   parsePublicKey,
   type Project,
@@ -59,7 +60,8 @@ interface ProofOptions {
 async function searchImage(context: Context, options: ProofOptions): Promise<VerifyReport> {
   const { host, env, out, values } = context;
   const { project, keyring } = options;
-  using secrets = await secretsOfProof(context, project, keyring);
+  const scope = await scopeOfProof(context, project, keyring);
+  using secrets = await secretsOf(context, options, scope);
   const source = await options.source();
   const view = verifyView(out.isJson ? NOWHERE : out.stderr, out.mask(source.name), {
     silence: "the engine is preparing the image",
@@ -67,7 +69,8 @@ async function searchImage(context: Context, options: ProofOptions): Promise<Ver
   try {
     const { signal } = host;
     const cache = !values.flag("no-cache");
-    const ways = { signal, env, cache, onProgress: view.onProgress };
+    const unopened = scope.closed.map((name) => `${name}/*`);
+    const ways = { signal, env, cache, unopened, onProgress: view.onProgress };
     return await verify(source, secrets, ways).report();
   } finally {
     view.end();
@@ -82,9 +85,18 @@ export async function secretsOfProof(
   project: Project,
   keyring: KeySearch,
 ): Promise<SecretSet> {
-  const { env } = context;
   const scope = await scopeOfProof(context, project, keyring);
-  const secrets = await openForVerify(project, { ...scope, keyring: keyring.find, env });
+  return secretsOf(context, { project, keyring }, scope);
+}
+
+async function secretsOf(
+  context: Context,
+  { project, keyring }: Pick<ProofOptions, "project" | "keyring">,
+  { environments, build }: ProofScope,
+): Promise<SecretSet> {
+  const { env } = context;
+  const ways = { environments, build, keyring: keyring.find, env };
+  const secrets = await openForVerify(project, ways);
   const values = [...secrets].map((value) => ({ value }));
   protect(context, values);
   return secrets;
@@ -93,6 +105,8 @@ export async function secretsOfProof(
 interface ProofScope {
   readonly environments: readonly string[];
   readonly build: boolean;
+  /** Those with secrets whose key is not here. */
+  readonly closed: readonly string[];
 }
 
 /**
@@ -108,7 +122,7 @@ async function scopeOfProof(
   const { manifest } = project;
   if (values.typed("env")) {
     const environments = values.list("env").map((flag) => chooseEnvironment({ flag, manifest }));
-    return { environments, build: true };
+    return { environments, build: true, closed: [] };
   }
   const ring = await keyring.find();
   const named = [...manifest.environments.keys()].filter((name) => name !== COMMON);
@@ -117,9 +131,19 @@ async function scopeOfProof(
   const build = opens(project, ring, BUILD);
   const left = [...all.filter((name) => !environments.includes(name)), ...(build ? [] : [BUILD])];
   if (environments.length === 0 && !build) throw noKey(left, ring);
-  if (left.length > 0)
-    out.warn(`not looked for: the secrets of ${left.join(", ")}, whose key is not here`);
-  return { environments, build };
+  const closed = left.filter((name) => hasSecrets(manifest, name));
+  if (closed.length > 0)
+    out.warn(`not looked for: the secrets of ${closed.join(", ")}, whose key is not here`);
+  return { environments, build, closed };
+}
+
+function hasSecrets(
+  { environments, buildSecrets, registries, git }: Manifest,
+  scope: string,
+): boolean {
+  if (scope === BUILD) return buildSecrets.size + registries.length + git.length > 0;
+  const entries = [...(environments.get(scope)?.values() ?? [])];
+  return entries.some(({ source }) => source.kind !== "plain");
 }
 
 /** Whether the key of a scope is here. A scope without a key has nothing sealed. */

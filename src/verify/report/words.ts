@@ -1,4 +1,11 @@
-import type { Finding, LayerRef, LayerReport, UnseenMember, VerifyReport } from "../model.ts";
+import type {
+  Finding,
+  LayerRef,
+  LayerReport,
+  UnprovedReason,
+  UnseenMember,
+  VerifyReport,
+} from "../model.ts";
 
 /** Words that all forms of a report share. Pure. */
 
@@ -20,7 +27,9 @@ const PARTS = {
 export const REASONS = {
   "too-short": "too short: such bytes occur by accident",
   common: "a common word or pattern: it occurs in ordinary files",
-} as const;
+  "not-opened": "not looked for: its key is not here",
+  none: "there was no secret to look for",
+} as const satisfies Readonly<Record<UnprovedReason, string>>;
 
 /**
  * Where a finding is, in one phrase: `/app/.npmrc in layer 3 (sha256:…), deleted by a later layer`.
@@ -116,6 +125,7 @@ export function counted(count: number, word: string): string {
 
 /** `4.2 MB`, in powers of 1000 as docker does. */
 export function sizeText(bytes: number): string {
+  if (bytes < 1e3) return `${bytes} B`;
   if (bytes < 1e5) return `${(bytes / 1e3).toFixed(1)} kB`;
   return bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(2)} GB`;
 }

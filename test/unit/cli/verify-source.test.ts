@@ -1,3 +1,5 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { canary } from "../../support/canary.ts";
@@ -51,6 +53,34 @@ describe("what verify can search without an engine", () => {
     expect(exported.stdout).toContain("standard input: clean in its merged files, no more;");
     const json = await verify(["--json", "-"], { stdin: await tar({ "etc/motd": "hello" }) });
     expect(JSON.parse(json.stdout)).toMatchObject({ partial: "its merged files" });
+  });
+
+  it("RI18: secrets whose key is not here are named, and no proof with --strict", async () => {
+    await world.write("cats.tar", await ociArchive({ layers: [{ a: "1" }] }));
+    const dev = (await call(world, ["key", "new", "--app", "another"])).stdout.trim();
+    const path = join(world.cwd, "iterapp.toml");
+    const manifest = await readFile(path, "utf8");
+    await writeFile(path, manifest.replace("[env.common]", `[seal.keys]\ndev = "${dev}"\n\n$&`));
+    await call(world, ["set", "KEY", "--env", "dev", "--stdin"], { stdin: canary() });
+    const lax = await call(world, ["verify", "cats.tar"]);
+    expect(lax.code).toBe(0);
+    expect(lax.stdout).toContain("unproved: dev/*: not looked for: its key is not here");
+    const strict = await call(world, ["verify", "--strict", "cats.tar"]);
+    expect(strict.code).toBe(9);
+    expect(strict.stderr).toContain("dev/* (not looked for: its key is not here) [UNPROVED]");
+    expect(await verify(["--strict", "cats.tar"])).toMatchObject({ code: 0 });
+  });
+
+  it("RI18: a manifest without secrets proves nothing", async () => {
+    await using empty = await makeWorld();
+    await call(empty, ["init", "--app", "dogs"]);
+    await empty.write("cats.tar", await ociArchive({ layers: [{ a: "1" }] }));
+    const lax = await call(empty, ["verify", "cats.tar"]);
+    expect(lax).toMatchObject({ code: 0 });
+    expect(lax.stdout).toContain("cats.tar: NOT PROVED, there was no secret to look for;");
+    const strict = await call(empty, ["verify", "--strict", "cats.tar"]);
+    expect(strict).toMatchObject({ code: 9 });
+    expect(strict.stderr).toContain("[UNPROVED]");
   });
 
   it("for a platform, the others are named", async () => {

@@ -4,7 +4,16 @@ import { assertClean } from "../../../src/verify/assert-clean.ts";
 import { verdictOf } from "../../../src/verify/model.ts";
 import type { VerifyReport } from "../../../src/verify/model.ts";
 import { renderReport, reportJson, summaryOf } from "../../../src/verify/report.ts";
-import { CLEAN, digest, INCOMPLETE, LAYER, LEAKY, UNPACKED, UNPROVED } from "./reports.ts";
+import {
+  CLEAN,
+  digest,
+  INCOMPLETE,
+  LAYER,
+  LEAKY,
+  ON_NOTHING,
+  UNPACKED,
+  UNPROVED,
+} from "./reports.ts";
 
 function errorOf(report: VerifyReport, strict = false): SealmountError | undefined {
   try {
@@ -53,6 +62,23 @@ describe("renderReport", () => {
       "cats:1: NOT PROVED, parts could not be read; searched 2 layers, 403 files, 4.2 MB for 24 forms of 0 secrets",
     ]);
     expect(summaryOf(UNPROVED)).toContain("clean of all but 2 that can't be proved");
+  });
+
+  it("RI18: a search for nothing is not called clean", () => {
+    const lines = renderReport(ON_NOTHING);
+    expect(lines).toContain("unproved: *: there was no secret to look for");
+    expect(summaryOf(ON_NOTHING)).toBe(
+      "cats:1: NOT PROVED, there was no secret to look for; searched 2 layers, 403 files, 4.2 MB for 0 forms of 0 secrets",
+    );
+  });
+
+  it("RI18: secrets that were not opened are named, and not counted among the others", () => {
+    const unproved = [...UNPROVED.unproved, { secret: "dev/*", reason: "not-opened" as const }];
+    const report = { ...UNPROVED, secrets: 3, unproved };
+    expect(renderReport(report)).toContain("unproved: dev/*: not looked for: its key is not here");
+    expect(summaryOf(report)).toMatch(
+      /: clean of all but 3 that can't be proved; .* of 1 secret$/u,
+    );
   });
 
   it("RI18: files that were not unpacked, and how many were", () => {
@@ -174,6 +200,33 @@ describe("assertClean", () => {
       message:
         "cats:1: can't be proved: 3 files not unpacked, first /a.7z in layer 2 (sha256:bbbbbbbbbbbb): an unknown kind: 7z",
     });
+  });
+
+  it.each([
+    [ON_NOTHING, "* (there was no secret to look for)", "see that this is the right manifest"],
+    [
+      { ...CLEAN, unproved: [{ secret: "dev/*", reason: "not-opened" as const }] },
+      "dev/* (not looked for: its key is not here)",
+      "give its key, name environments with --env",
+    ],
+  ])(
+    "RI18: what was not looked for fails with strict, and how to mend it",
+    (report, what, hint) => {
+      expect(verdictOf(report)).toBe("unproved");
+      expect(errorOf(report)).toBeUndefined();
+      const error = errorOf(report, true);
+      expect(error).toMatchObject({ code: "UNPROVED", exitCode: 9 });
+      expect(error?.message).toContain(what);
+      expect(error?.hint).toContain(hint);
+    },
+  );
+
+  it.each([
+    ["no image for linux/s390x", "--platform"],
+    ["no image manifest: not a docker save or OCI archive", "docker save, docker export"],
+    ["missing from the archive", "damaged"],
+  ])("of %s it says what to do", (reason, hint) => {
+    expect(errorOf({ ...CLEAN, unseen: [{ what: "manifest", reason }] })?.hint).toContain(hint);
   });
 
   it("names a few of many secrets", () => {

@@ -80,6 +80,14 @@ export const UNPROVED: VerifyReport = {
   ],
 };
 
+/** Without any secret to look for. */
+export const ON_NOTHING: VerifyReport = {
+  ...CLEAN,
+  secrets: 0,
+  needles: 0,
+  unproved: [{ secret: "*", reason: "none" }],
+};
+
 export const INCOMPLETE: VerifyReport = {
   ...UNPROVED,
   unseen: [{ what: digest("d"), reason: "missing from the archive" }],

@@ -256,6 +256,15 @@ describe("verify, values that can't be proved", () => {
     history: [{ created_by: "RUN |1 PIN=4711 XPIN=47112 /bin/sh -c make" }],
   };
 
+  it("RI18: nor is a search for nothing, or for less than there is", async () => {
+    const bytes = await ociArchive({ layers: [{ a: "1" }] });
+    const none = await verifyBytes(bytes, {});
+    expect(none.unproved).toEqual([{ secret: "*", reason: "none" }]);
+    const source = archiveStream(Readable.from([bytes]), "archive");
+    const less = await verify(source, [], { unopened: ["prod/*"] }).report();
+    expect(less.unproved).toEqual([{ secret: "prod/*", reason: "not-opened" }]);
+  });
+
   it("RI18: are reported by name and reason, never passed in silence", async () => {
     const values = { "prod/PIN": "8812", "prod/FLAG2": "true", KEY: CANARY };
     const report = await verifyBytes(await ociArchive(image), values);

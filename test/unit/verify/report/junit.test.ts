@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
 import { reportJunit } from "../../../../src/verify/report/junit.ts";
-import { CLEAN, digest, INCOMPLETE, LEAKY, UNPACKED, UNPROVED } from "../reports.ts";
+import { CLEAN, digest, INCOMPLETE, LEAKY, ON_NOTHING, UNPACKED, UNPROVED } from "../reports.ts";
 
 describe("reportJunit", () => {
   it("a clean image: a suite for each layer, and one for the proof", () => {
@@ -37,6 +37,8 @@ describe("reportJunit", () => {
   it.each([
     ["unproved", UNPROVED, false, 'tests="4" failures="0" errors="0" skipped="2"'],
     ["unproved, strict", UNPROVED, true, 'tests="4" failures="2" errors="0" skipped="0"'],
+    ["nothing to look for", ON_NOTHING, false, 'tests="3" failures="0" errors="0" skipped="1"'],
+    ["nothing, strict", ON_NOTHING, true, 'tests="3" failures="1" errors="0" skipped="0"'],
     ["not unpacked", UNPACKED, false, 'tests="5" failures="0" errors="0" skipped="3"'],
     ["not unpacked, strict", UNPACKED, true, 'tests="5" failures="3" errors="0" skipped="0"'],
     ["not read", INCOMPLETE, false, 'tests="5" failures="0" errors="1" skipped="2"'],

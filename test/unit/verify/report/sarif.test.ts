@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { reportSarif } from "../../../../src/verify/report/sarif.ts";
-import { CLEAN, digest, INCOMPLETE, LEAKY, UNPACKED, UNPROVED } from "../reports.ts";
+import { CLEAN, digest, INCOMPLETE, LEAKY, ON_NOTHING, UNPACKED, UNPROVED } from "../reports.ts";
 import { faultsOf } from "./sarif-form.ts";
 
 describe("reportSarif", () => {
@@ -78,6 +78,7 @@ describe("reportSarif", () => {
 
   it.each([
     [UNPROVED, true, ["unproved", "unproved"]],
+    [ON_NOTHING, true, ["unproved"]],
     [UNPACKED, true, ["unseen-member", "unseen-member", "unseen-member"]],
     [INCOMPLETE, false, ["unseen", "unproved", "unproved"]],
     [LEAKY, true, []],
