@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 import { enableCompileCache } from "node:module";
 import { join } from "node:path";
-import { cacheFolder } from "../index.ts";
+import { cacheFolder, EXIT } from "../index.ts";
+import { tooOldText } from "./node-version.ts";
 
 /**
  * What Node has compiled is kept for the next start: a third of the time until a command begins. The
@@ -12,5 +13,11 @@ function keepCompiled(): void {
   if (folder !== null) enableCompileCache(join(folder, "compiled"));
 }
 
-keepCompiled();
-void import("./process.ts").then(async ({ start }) => start());
+const tooOld = tooOldText(process.versions.node);
+if (tooOld === undefined) {
+  keepCompiled();
+  void import("./process.ts").then(async ({ start }) => start());
+} else {
+  process.stderr.write(tooOld);
+  process.exitCode = EXIT.usage;
+}
