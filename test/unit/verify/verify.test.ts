@@ -10,7 +10,15 @@ import type { VerifyReport } from "../../../src/verify/model.ts";
 import { renderReport, reportJson } from "../../../src/verify/report.ts";
 import { archiveStream } from "../../../src/verify/sources/archive.ts";
 import { verify } from "../../../src/verify/verify.ts";
-import { digestOf, legacyArchive, ociArchive, secretsOf, tar, verifyBytes } from "./archives.ts";
+import {
+  digestOf,
+  legacyArchive,
+  ociArchive,
+  ociMembers,
+  secretsOf,
+  tar,
+  verifyBytes,
+} from "./archives.ts";
 import type { ImageOptions } from "./archives.ts";
 
 const CANARY = 'verify>>>canary???58+/"ö&';
@@ -322,10 +330,26 @@ describe("verify, further documents", () => {
     expect(report.unseen).toEqual([]);
   });
 
-  it("annotations, and names that stand twice in a document", async () => {
+  it("annotations", async () => {
     const annotated = await ociArchive({ layers: [], annotations: { note: CANARY } });
     const { findings } = await verifyBytes(annotated, SECRETS);
     expect(findings).toMatchObject([{ where: "manifest", path: "annotations.note" }]);
+  });
+
+  it("IT4: what parsing a document loses: names that stand twice, numbers, a broken end", async () => {
+    const documents = {
+      "twice.json": `{"key":${JSON.stringify(CANARY)},"key":"x"}`,
+      "number.json": '{"key":83650917264}',
+      "broken.json": `{"key":${JSON.stringify(CANARY)}`,
+    };
+    const bytes = await tar({ ...(await ociMembers({ layers: [] })), ...documents });
+    const { findings } = await verifyBytes(bytes, { ...SECRETS, PIN: "83650917264" });
+    const found = findings.map(({ secret, where, path }) => [path, where, secret]);
+    expect(found.toSorted()).toEqual([
+      ["broken.json", "other", "prod/API_KEY"],
+      ["number.json", "other", "PIN"],
+      ["twice.json", "other", "prod/API_KEY"],
+    ]);
   });
 
   it("control characters of a name are escaped", async () => {
