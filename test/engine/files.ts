@@ -22,6 +22,7 @@ export const ON_ONE: Readonly<Record<string, string>> = {
   "dockerfile.test.ts": "an image of npm packages, made by docker's client",
   "launcher.test.ts": "an example of the library: build, verify, launch",
   "prometheus.test.ts": "an example of the library: deliver",
+  "proof.test.ts": "an example of the command line: build, verify, build-verify",
   "readme.test.ts": "a walk through set, build and run",
   "registry.test.ts": "an example for docker's own build",
 };
