@@ -130,6 +130,25 @@ describe("verify", () => {
     expect(again.stdout).toMatch(/^layer 1\/2 .* nothing found before/mu);
   });
 
+  it("--container searches a container's own files and settings, --with-image its image too", async () => {
+    const name = `${IMAGE}-container`;
+    const words = ["--name", name, "--network", "none", "-e", `LABEL=${secrets.label}`];
+    await dockerOut(["create", ...words, LEAKY, "true"], at);
+    try {
+      const own = await sealmount(["verify", "--container", name], at);
+      expect(own.code).toBe(8);
+      expect(own.stdout).toContain("leak: common/LABEL in ");
+      expect(own.stdout).not.toContain("leak: build/token");
+      expect(own.stdout).toContain("give the container this value by sealmount run --env-hidden");
+      const both = await sealmount(["verify", "--container", name, "--with-image"], at);
+      expect(both.code).toBe(8);
+      expect(both.stdout).toContain("leak: build/token in 2 places");
+      expect(leaksIn(Buffer.concat([own.bytes, both.bytes]), Object.values(secrets))).toEqual([]);
+    } finally {
+      await dockerCli(["rm", "-f", name]);
+    }
+  });
+
   it("--build-history finds an argument that the image has not", async () => {
     const args = ["--build-arg", `MARK=${secrets.label}`, "--build-arg", "BUILDKIT_INLINE_CACHE=0"];
     await writeFile(join(world.cwd, "Dockerfile"), "FROM busybox:local\nRUN true\n");
