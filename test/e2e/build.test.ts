@@ -10,6 +10,9 @@ import { findOnDisk } from "../support/disk.ts";
 import type { World } from "../support/temp.ts";
 import { fakeEngine } from "../unit/session/fake-engine.ts";
 import { Engine } from "../../src/docker/engine.ts";
+import { Secret } from "../../src/secret/secret.ts";
+import { engineImage } from "../../src/verify/sources/engine.ts";
+import { verify } from "../../src/verify/verify.ts";
 import {
   attempt,
   type Attempt,
@@ -65,6 +68,33 @@ describe("a secret reaches its step and nothing else", () => {
       const hits = await findOnDisk(dataRoot, [value], marker);
       expect(hits.filter((hit) => !hit.inMemory)).toEqual([]);
     }
+  });
+
+  it("IT13: nor in the provenance, which has the build's arguments", async (context) => {
+    const isHeld = testEngine().variant.endsWith("-containerd");
+    context.skip(!isHeld, "this engine's store holds no attestations");
+    const [mounted, argument] = [canary("mounted"), canary("argument")];
+    const mount = "RUN --mount=type=secret,id=token,required=true";
+    await dockerfile(world, "ARG MARK", `${mount} ${check(mounted, "/run/secrets/token")}`);
+    await built(world, {
+      tags: [TAG],
+      secrets: secretsOf({ token: mounted }),
+      buildArgs: [`MARK=${argument}`],
+      attests: ["type=provenance,mode=max"],
+    });
+    const secrets = Object.entries({ mounted, argument }).map(([name, value]) =>
+      Secret.take(name, Buffer.from(value)),
+    );
+    const { findings, unseen } = await verify(
+      engineImage(await theEngine(), TAG),
+      secrets,
+    ).report();
+    expect(unseen).toEqual([]);
+    // the argument shows that the provenance was there and searched
+    expect(findings.map(({ secret }) => secret)).not.toContain("mounted");
+    expect(findings).toContainEqual(
+      expect.objectContaining({ secret: "argument", where: "attestation" }),
+    );
   });
 
   it("IT17: the recipe of the docs works unchanged", async () => {
