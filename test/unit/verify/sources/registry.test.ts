@@ -380,7 +380,7 @@ describe("logins", () => {
       if (isToken) response.end(JSON.stringify({ token: "t" }));
       else challenge(response, `Bearer realm="http://${there}/token",service="s"`);
     });
-    const there = await listen(thief);
+    const there = await hostOf(thief);
     const { host } = await registry(IMAGE, (request, response) => {
       if (!isBlob(request)) return false;
       response.writeHead(302, { Location: `http://${there}${request.url}` }).end();
