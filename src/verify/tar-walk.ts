@@ -72,6 +72,11 @@ export class TarWalk {
     if (this.#trouble !== undefined) this.settled = this.position;
   }
 
+  /** What is wrong with what came so far: nothing more is read then. */
+  get trouble(): string | undefined {
+    return this.#trouble;
+  }
+
   /** Says what is wrong with the tar as a whole, after its last chunk; undefined when it is fine. */
   finish(): string | undefined {
     if (this.#trouble !== undefined) return this.#trouble;

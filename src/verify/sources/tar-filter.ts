@@ -1,9 +1,6 @@
 import { TarWalk } from "../tar-walk.ts";
 import type { TarEntry } from "../tar-walk.ts";
 
-/** Bytes of headers that may wait for their member: of a name, a link and attributes. */
-const HEADER_LIMIT = 8 * 1024 * 1024;
-
 /**
  * The bytes of some members of a tar, headers included, and nothing of the others: a tar again. Keeps
  * no more than the headers that are not complete yet.
@@ -27,7 +24,7 @@ export async function* filteredTar(
       ({ end } = event.entry);
       yield bytes.subarray(event.entry.start - base, end - base);
     }
-    if (walk.position - walk.settled > HEADER_LIMIT) throw new Error("headers without a member");
+    if (walk.trouble !== undefined) throw new Error(walk.trouble);
     held = Buffer.from(bytes.subarray(Math.max(0, walk.settled - base)));
   }
   if (walk.finish() !== undefined) throw new Error("the tar is cut off");
