@@ -1,6 +1,7 @@
 import { provability } from "../needles/provability.ts";
 import type { NeedleTable } from "../needles/table.ts";
 import type { Secret } from "../secret/secret.ts";
+import type { Blob } from "./blob.ts";
 import type { Blobs } from "./blobs.ts";
 import { findingsOf, omittedOf } from "./findings.ts";
 import type { PlacedLayer } from "./findings.ts";
@@ -8,7 +9,6 @@ import { ForeignText } from "./foreign-text.ts";
 import { historyOf, instructionsOf } from "./history.ts";
 import { field, items, text } from "./json.ts";
 import { resolveImages } from "./manifests.ts";
-import type { ImageParts, Resolved } from "./manifests.ts";
 import { LIMITS } from "./model.ts";
 import type {
   LayerReport,
@@ -19,6 +19,7 @@ import type {
   VerifyReport,
 } from "./model.ts";
 import { unprovedOf } from "./pairs.ts";
+import type { ImageParts, Resolved } from "./resolved.ts";
 import type { OpenSource } from "./sources/source.ts";
 
 /** What a report is made of, beside the blobs. */
@@ -126,11 +127,17 @@ function unseenMembersOf(
   return counted.flatMap((blob) => {
     const layer = layers.find((other) => other.blob === blob);
     return blob.unreadMembers.map(({ path, member, reason }) => ({
-      path: foreign.line(layer === undefined ? `${blob.name}:${path}${member}` : path + member),
+      path: foreign.line(memberPath(blob, path, layer) + member),
       ...(layer === undefined ? {} : { layer: layer.ref }),
       reason,
     }));
   });
+}
+
+/** The blob itself, when it is no tar. */
+function memberPath({ name, kind }: Blob, path: string, layer: PlacedLayer | undefined): string {
+  if (kind !== "tar") return name;
+  return layer === undefined ? `${name}:${path}` : path;
 }
 
 const NO_MEMBERS: MemberCounts = { count: 0, bytes: 0, unseen: 0 };

@@ -2,6 +2,9 @@ import type { NeedleSearch } from "../needles/search.ts";
 import type { NeedleTable } from "../needles/table.ts";
 import { HitLog } from "./hit-log.ts";
 import { shapeOf } from "./json-shape.ts";
+import { BlobFile } from "./members/blob-file.ts";
+import { sniff } from "./members/kinds.ts";
+import type { Sniffed } from "./members/kinds.ts";
 import { LayerMembers } from "./members/layer.ts";
 import type { MemberQueue } from "./members/queue.ts";
 import type { UnreadMember } from "./members/unread.ts";
@@ -121,6 +124,8 @@ function readerFor(head: Buffer, context: ScanContext, log: HitLog): Reader {
   const block = head.subarray(0, BLOCK);
   const isTar = block.length === BLOCK && (isZeroBlock(block) || parseHeader(block) !== null);
   if (isTar || head.length === 0) return tarReader(context, log);
+  const sniffed = sniff(block);
+  if (sniffed !== null) return fileReader(sniffed, context, log);
   const first = head.toString("latin1").trimStart().at(0);
   return first === "{" || first === "[" ? jsonReader(context, log) : plainReader(context, log);
 }
@@ -144,6 +149,26 @@ function tarReader({ table, search, members: queue }: ScanContext, log: HitLog):
       await members.finish();
       const unreadMembers = members.unread.named;
       return { kind: "tar", files, paths, trouble, members: members.counts, unreadMembers };
+    },
+  };
+}
+
+/** What is unpacked like a file of a layer: `other` for whoever wants a layer. */
+function fileReader(
+  sniffed: Exclude<Sniffed, null>,
+  { search, members }: ScanContext,
+  log: HitLog,
+): Reader {
+  const file = new BlobFile(sniffed, members, log);
+  return {
+    write(chunk) {
+      search.write(chunk, (hit) => file.addHit(hit));
+      file.write(chunk);
+      return undefined;
+    },
+    async end() {
+      await file.end();
+      return { kind: "other", members: file.counts, unreadMembers: file.unread.named };
     },
   };
 }

@@ -69,3 +69,19 @@ export function isAttestation(descriptor: unknown): boolean {
   const kind = field(field(descriptor, "annotations"), "vnd.docker.reference.type");
   return kind === "attestation-manifest";
 }
+
+/** Media types of the configs of images. */
+const IMAGE_CONFIGS: readonly string[] = [
+  "application/vnd.oci.image.config.v1+json",
+  "application/vnd.docker.container.image.v1+json",
+];
+
+/**
+ * True for a manifest whose config says that it is no image's: its layers are files of any kind.
+ *
+ * @see OCI image-spec, manifest.md, "Guidelines for Artifact Usage"
+ */
+export function isArtifact(manifest: unknown): boolean {
+  const type = text(field(field(manifest, "config"), "mediaType"));
+  return type !== undefined && !IMAGE_CONFIGS.includes(type);
+}

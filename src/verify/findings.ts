@@ -5,10 +5,10 @@ import type { ForeignText } from "./foreign-text.ts";
 import { PLACES_PER_SECRET } from "./hit-log.ts";
 import type { HitLog, LoggedPlace } from "./hit-log.ts";
 import { historyOf } from "./history.ts";
-import type { ImageParts, Resolved } from "./manifests.ts";
 import { metadataHits } from "./metadata.ts";
 import type { MetadataHit, MetadataSearch } from "./metadata.ts";
 import type { Finding, LayerRef } from "./model.ts";
+import type { ImageParts, Resolved } from "./resolved.ts";
 import type { SourcePart } from "./sources/source.ts";
 
 /** A layer of one image, with what a report says about it. */

@@ -1,43 +1,21 @@
 import type { Platform } from "../docker/platform.ts";
 import type { Blob } from "./blob.ts";
 import type { Blobs } from "./blobs.ts";
-import { choose, isAttestation, isFor, isManifest, nothingFor, platformOf } from "./descriptors.ts";
+import {
+  choose,
+  isArtifact,
+  isAttestation,
+  isFor,
+  isManifest,
+  nothingFor,
+  platformOf,
+} from "./descriptors.ts";
 import { digestOf, layerDigest } from "./digest-name.ts";
 import { FirstOnes } from "./first-ones.ts";
 import { field, items, text } from "./json.ts";
 import type { Unseen } from "./model.ts";
+import type { ImageParts, Resolved, Role } from "./resolved.ts";
 import type { OpenSource } from "./sources/source.ts";
-
-/** What a JSON blob is, by the way it was reached. */
-export type Role = "manifest" | "config" | "attestation" | "container" | "build-record" | "other";
-
-/** A layer as a manifest names it. */
-export interface ImageLayer {
-  /** Digest of the stored blob; in the legacy layout, which has none, undefined. */
-  readonly digest: string | undefined;
-  /** Undefined when the archive lacks it. */
-  readonly blob: Blob | undefined;
-}
-
-/** One image: an archive holds one for each platform. */
-export interface ImageParts {
-  readonly config: Blob;
-  /** Digest, or the legacy name of the config without its `.json`. */
-  readonly configDigest: string;
-  readonly layers: readonly ImageLayer[];
-}
-
-/** What can be reached from the roots of an image, and what could not be. */
-export interface Resolved {
-  readonly images: readonly ImageParts[];
-  /** Roles of the JSON blobs that were reached. */
-  readonly roles: ReadonlyMap<Blob, Role>;
-  readonly unseen: readonly Unseen[];
-  /** Manifests of an index that the archive does not hold, by platform or digest. */
-  readonly absent: readonly string[];
-  /** Digests of every index, manifest and config that was reached. */
-  readonly digests: ReadonlySet<string>;
-}
 
 /** Layers of all images together: far more than any has. */
 const LAYER_LIMIT = 10_000;
@@ -143,6 +121,7 @@ class Resolver implements Resolved {
       this.#addImage({
         configName: name,
         config,
+        isImage: true,
         layers: items(field(image, "Layers")).map((layer) => ({
           name: text(layer) ?? "",
           blob: this.#blobs.find(text(layer) ?? ""),
@@ -193,11 +172,12 @@ class Resolver implements Resolved {
       const size = field(layer, "size");
       return { name, blob: this.#blobs.find(blobName(name)), isElsewhere, size };
     });
+    const isImage = !isArtifact(o.document);
     const config = this.#blobs.find(blobName(configName));
     this.#need(configName, config, field(field(o.document, "config"), "size"));
     if (isAttestation(o.descriptor))
       this.#addAttestation([{ name: configName, blob: config }, ...layers]);
-    else this.#addImage({ configName, config, layers, descriptor: o.descriptor });
+    else this.#addImage({ configName, config, layers, isImage, descriptor: o.descriptor });
   }
 
   #addAttestation(parts: readonly NamedBlob[]): void {
@@ -231,7 +211,7 @@ class Resolver implements Resolved {
       this.report(o.configName, `more than ${LAYER_LIMIT} layers`);
       return;
     }
-    for (const layer of o.layers) this.#needLayer(layer);
+    for (const layer of o.layers) this.#needLayer(layer, o.isImage);
     if (o.config === undefined) return;
     this.#checkConfig(o.config, o);
     const configDigest = digestOf(o.configName);
@@ -240,8 +220,9 @@ class Resolver implements Resolved {
     this.images.push({ config: o.config, configDigest, layers });
   }
 
-  #checkConfig(config: Blob, { configName, layers }: NamedImage): void {
+  #checkConfig(config: Blob, { configName, layers, isImage }: NamedImage): void {
     this.roles.set(config, "config");
+    if (!isImage) return;
     if (config.kind !== "json") this.report(configName, "a config that is no JSON");
     const { length } = items(field(field(config.json, "rootfs"), "diff_ids"));
     if (length === layers.length) return;
@@ -252,13 +233,13 @@ class Resolver implements Resolved {
     for (const { what, reason } of this.#blobs.records.unseen) this.report(what, reason);
   }
 
-  #needLayer({ name, blob, isElsewhere, size }: NamedBlob): void {
+  #needLayer({ name, blob, isElsewhere, size }: NamedBlob, isTar: boolean): void {
     if (blob === undefined && isElsewhere === true) {
       this.report(name, "a foreign layer: it is kept elsewhere and was not read");
       return;
     }
     this.#need(name, blob, size);
-    if (blob !== undefined && blob.kind !== "tar") {
+    if (isTar && blob !== undefined && blob.kind !== "tar") {
       this.report(name, "a layer that is no tar: encrypted, or an unknown compression");
     }
   }
@@ -279,19 +260,21 @@ class Resolver implements Resolved {
   }
 }
 
-interface NamedImage {
-  readonly configName: string;
-  readonly config: Blob | undefined;
-  readonly layers: readonly NamedBlob[];
-  readonly descriptor?: unknown;
-}
-
 interface NamedBlob {
   readonly name: string;
   readonly blob: Blob | undefined;
   /** The manifest says where else the layer is to be had: its base may not be passed on. */
   readonly isElsewhere?: boolean;
   readonly size?: unknown;
+}
+
+interface NamedImage {
+  readonly configName: string;
+  readonly config: Blob | undefined;
+  readonly layers: readonly NamedBlob[];
+  readonly descriptor?: unknown;
+  /** False for an artifact: charts, signatures, any files. */
+  readonly isImage: boolean;
 }
 
 /** `sha256:ab…` is `blobs/sha256/ab…` in a layout. */

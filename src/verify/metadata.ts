@@ -4,10 +4,10 @@ import type { NeedleTable } from "../needles/table.ts";
 import type { Blob } from "./blob.ts";
 import { jsonTexts } from "./json.ts";
 import type { JsonText } from "./json.ts";
-import type { Role } from "./manifests.ts";
 import type { Where } from "./model.ts";
 import { isPair, pairsIn } from "./pairs.ts";
 import type { UnprovedSecret } from "./pairs.ts";
+import type { Role } from "./resolved.ts";
 
 /** A secret in a JSON document of the image. The path is not masked yet. */
 export interface MetadataHit {
@@ -42,10 +42,10 @@ export function* metadataHits(blob: Blob, role: Role, o: MetadataSearch): Genera
       }
     }
   }
-  for (const { secret, encodings } of blob.log.places) {
+  for (const { secret, member, encodings } of blob.log.places) {
     if (found.has(secret)) continue;
     for (const [encoding, { offset }] of encodings) {
-      yield { secret, encoding, offset, where: fallbackOf(role), path: blob.name };
+      yield { secret, encoding, offset, where: fallbackOf(role), path: blob.name + member };
     }
   }
 }

@@ -3,7 +3,7 @@ import type { AttributedHit } from "../attribution.ts";
 import type { TarEntry } from "../tar-walk.ts";
 import { sniff, SNIFF_LENGTH } from "./kinds.ts";
 import type { Kind } from "./kinds.ts";
-import { LARGEST_FILE, Unreadable } from "./limits.ts";
+import { BOUNDS, Unreadable } from "./limits.ts";
 import { holdsZip } from "./zip.ts";
 
 /** A file of a tar that can be unpacked, whole. */
@@ -108,7 +108,7 @@ export class Collector {
         : this.#current?.entry === entry
           ? this.#current
           : this.#done.get(entry);
-    if (holder === undefined) this.#owner.place(placed);
+    if (holder === undefined || holder.hits.length === BOUNDS.hits) this.#owner.place(placed);
     else holder.hits.push({ ...hit, offset });
   }
 
@@ -149,11 +149,11 @@ export class Collector {
   #keep(current: Current, kind: Kind, head: Buffer): void {
     const { size } = current.entry;
     // nobody's archive, and searched as it is
-    if (size > LARGEST_FILE && kind === "script") {
+    if (size > BOUNDS.file && kind === "script") {
       this.#drop();
       return;
     }
-    if (size > LARGEST_FILE) throw new Unreadable(`${kind} of more than 64 MiB`);
+    if (size > BOUNDS.file) throw new Unreadable(`${kind} of more than 64 MiB`);
     const isView = this.#owner.takesViews && head.length === size;
     current.bytes = isView ? head : this.#owner.allocate(size);
     current.fill = isView ? size : head.copy(current.bytes);

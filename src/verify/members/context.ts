@@ -2,7 +2,7 @@ import type { Hit, NeedleSearch } from "../../needles/search.ts";
 import type { NeedleTable } from "../../needles/table.ts";
 import type { HitLog } from "../hit-log.ts";
 import type { Kind } from "./kinds.ts";
-import { DEPTH, Unreadable } from "./limits.ts";
+import { BOUNDS, Unreadable } from "./limits.ts";
 import type { FileBudget } from "./limits.ts";
 import type { UnreadList } from "./unread.ts";
 
@@ -48,7 +48,7 @@ export interface Level {
 export function opened(level: Level, kind: Kind): Level {
   const isArchive = kind === "tar" || kind === "zip" || kind === "deb";
   const depth = level.isContent && kind === "tar" ? level.depth : level.depth + 1;
-  if (depth > DEPTH) throw new Unreadable(`nested deeper than ${DEPTH} levels`);
+  if (depth > BOUNDS.depth) throw new Unreadable(`nested deeper than ${BOUNDS.depth} levels`);
   const member = level.isContent ? level.member : `${level.member}!`;
   return { ...level, member, depth, isContent: !isArchive };
 }

@@ -62,6 +62,12 @@ const SHAPES: readonly { readonly is: (head: Buffer) => boolean; readonly sniffe
   { is: isTar, sniffed: { kind: "tar" } },
 ];
 
+/** Everything that is told apart, with the bytes that tell it where they are fixed. */
+export const KINDS: readonly (readonly [how: string, sniffed: Sniffed])[] = [
+  ...MAGICS,
+  ...SHAPES.map(({ is, sniffed }) => [is.name, sniffed] as const),
+];
+
 /** Deflate with a window of 32 KiB, as everybody writes it, no dictionary, and the check bits. */
 function isZlib(head: Buffer): boolean {
   const [first = 0, second = 0] = head;

@@ -2,26 +2,27 @@
 
 const MIB = 1024 * 1024;
 
-/** Levels of archives and compressions; a tar that is compressed as a whole counts once. */
-export const DEPTH = 4;
-
-/** Largest compressed file or archive of a layer. */
-export const LARGEST_FILE = 64 * MIB;
-
-/** Bytes of archives within archives that are held at a time: they must be whole to be read. */
-export const LARGEST_HELD = 32 * MIB;
-
-/** Largest content of one member. */
-export const LARGEST_OUTPUT = 256 * MIB;
-
-/** Growth of one file, all its members together: deflate's own limit is 1,032. */
-const GROWTH = 1000;
-
-/** Growth that is nobody's bomb: a few bytes may hold a million zeros. */
-const FREE_GROWTH = 4 * MIB;
-
-/** Bytes that all members of one layer come to. */
-const LARGEST_LAYER = 8 * 1024 * MIB;
+/** All bounds, in bytes where nothing else is said. Cached verdicts know them (verdicts/searched.ts). */
+export const BOUNDS = {
+  /** Levels of archives and compressions; a tar that is compressed as a whole counts once. */
+  depth: 4,
+  /** Largest compressed file or archive of a layer. */
+  file: 64 * MIB,
+  /** Bytes of archives within archives that are held at a time: they must be whole to be read. */
+  held: 32 * MIB,
+  /** Largest content of one member. */
+  output: 256 * MIB,
+  /** Growth of one file, all its members together, in times: deflate's own limit is 1,032. */
+  growth: 1000,
+  /** Growth that is nobody's bomb: a few bytes may hold a million zeros. */
+  freeGrowth: 4 * MIB,
+  /** Bytes that all members of one layer come to. */
+  layer: 8 * 1024 * MIB,
+  /** Entries that are read of one zip: the largest known have some 100,000. */
+  zipEntries: 200_000,
+  /** Hits in one file that wait for its members to explain them; more are the file's own. */
+  hits: 10_000,
+} as const;
 
 /**
  * Why something can't be read, in words for a report; never a foreign text.
@@ -53,7 +54,7 @@ export class FileBudget {
 
   /** @param size - bytes of the file as the layer has it */
   constructor(size: number, o: { readonly layer: LayerBudget; readonly isStopped: () => boolean }) {
-    this.#most = Math.max(FREE_GROWTH, size * GROWTH);
+    this.#most = Math.max(BOUNDS.freeGrowth, size * BOUNDS.growth);
     this.#layer = o.layer;
     this.#isStopped = o.isStopped;
   }
@@ -68,7 +69,7 @@ export class FileBudget {
     this.#bytes += bytes;
     this.#layer.bytes += bytes;
     if (this.#bytes > this.#most) throw new Unreadable("grows more than 1,000 times", "file");
-    if (this.#layer.bytes > LARGEST_LAYER) {
+    if (this.#layer.bytes > BOUNDS.layer) {
       throw new Unreadable("the members of this layer unpack to more than 8 GiB", "file");
     }
     if (this.#isStopped()) throw new Unreadable("the search was stopped", "file");
@@ -76,7 +77,7 @@ export class FileBudget {
 
   /** Bytes that must stay in memory for a while; give them back with {@link release}. */
   hold(bytes: number): void {
-    if (this.#held + bytes > LARGEST_HELD) {
+    if (this.#held + bytes > BOUNDS.held) {
       throw new Unreadable("archives within archives of more than 32 MiB");
     }
     this.#held += bytes;

@@ -4,7 +4,7 @@ import type { Level } from "./context.ts";
 import { logHits, opened } from "./context.ts";
 import { sniff, SNIFF_LENGTH } from "./kinds.ts";
 import type { Kind } from "./kinds.ts";
-import { LARGEST_HELD, LARGEST_OUTPUT, Unreadable } from "./limits.ts";
+import { BOUNDS, Unreadable } from "./limits.ts";
 import { MemberTar } from "./tar.ts";
 
 /** Opens bytes that are all there, if they are something to open. */
@@ -42,7 +42,7 @@ export class Output {
   #size = 0;
 
   /** @param expected - size of the output, where it is known */
-  constructor(level: Level, expected = LARGEST_HELD) {
+  constructor(level: Level, expected = BOUNDS.held) {
     this.#level = level;
     this.#expected = expected;
   }
@@ -58,7 +58,7 @@ export class Output {
   async write(chunk: Buffer): Promise<void> {
     this.#size += chunk.length;
     this.#level.context.budget.spend(chunk.length);
-    if (this.#size > LARGEST_OUTPUT) throw new Unreadable("unpacks to more than 256 MiB");
+    if (this.#size > BOUNDS.output) throw new Unreadable("unpacks to more than 256 MiB");
     if (this.#head === undefined) {
       await this.#reader?.write(chunk);
       return;
@@ -136,12 +136,13 @@ class GatheringReader implements Reader {
     this.#level = level;
     this.#kind = o.kind;
     // memory is only taken where it is written
-    this.#bytes = Buffer.alloc(Math.min(LARGEST_HELD, o.expected));
+    this.#bytes = Buffer.alloc(Math.min(BOUNDS.held, o.expected));
   }
 
   write(chunk: Buffer): void {
     this.#search.write(chunk, (hit) => {
-      if (this.#hits === undefined) logHits([hit], this.#level);
+      if (this.#hits === undefined || this.#hits.length === BOUNDS.hits)
+        logHits([hit], this.#level);
       else this.#hits.push(hit);
     });
     if (this.#hits === undefined) return;

@@ -1,4 +1,4 @@
-import { Unreadable } from "./limits.ts";
+import { BOUNDS, Unreadable } from "./limits.ts";
 
 /**
  * Where the entries of a zip are, by its central directory and by the local headers before it:
@@ -19,9 +19,6 @@ export interface ZipEntry {
   /** End of the data; the end of the file when nothing says it. */
   readonly end: number;
 }
-
-/** Entries that are read of one zip: the largest known have some 100,000. */
-const MOST_ENTRIES = 200_000;
 
 const SIGNATURE = {
   local: 0x04034b50,
@@ -127,7 +124,7 @@ function centralRecords(
     if (at + LENGTH.central > end || bytes.readUInt32LE(at) !== SIGNATURE.central) {
       return { list, trouble: "the directory of the zip is broken" };
     }
-    if (list.length === MOST_ENTRIES) {
+    if (list.length === BOUNDS.zipEntries) {
       return { list, trouble: "a zip of more than 200,000 entries" };
     }
     const nameEnd = at + LENGTH.central + bytes.readUInt16LE(at + 28);

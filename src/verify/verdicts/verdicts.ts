@@ -13,18 +13,12 @@ import type { ScanContext } from "../content.ts";
 import { field } from "../json.ts";
 import { LocalBox } from "./local-box.ts";
 import { localKey } from "./local-key.ts";
+import { searchedNow } from "./searched.ts";
 import { formsOf } from "./secret-forms.ts";
 import type { SecretForms } from "./secret-forms.ts";
 import { VerdictFiles } from "./verdict-files.ts";
 import { decodeVerdict, encodeVerdict, factsOf } from "./verdict.ts";
 import type { Verdict } from "./verdict.ts";
-
-/**
- * What was searched of a layer. Raise it when a layer is read in another way (other members are
- * unpacked, a bound is wider, a fault of the search is mended), or when a report says more of a layer.
- * The forms of a value count by themselves.
- */
-const SEARCH_VERSION = "1";
 
 const FOLDER = "verdicts";
 
@@ -64,6 +58,7 @@ export class Verdicts implements Disposable {
   readonly #forms: readonly SecretForms[];
   /** The first is the one to write for. */
   readonly #vouchers: readonly [string, ...string[]];
+  readonly #searched = searchedNow();
   readonly #known = new Map<string, Known>();
   readonly #subsets = new Map<string, Subset>();
 
@@ -153,7 +148,7 @@ export class Verdicts implements Disposable {
   }
 
   #fileOf(blob: string, voucher: string): string {
-    return this.#box.nameOf(["layer", SEARCH_VERSION, voucher, blob]);
+    return this.#box.nameOf(["layer", this.#searched, voucher, blob]);
   }
 
   #newSubset(key: string, forms: readonly SecretForms[]): Subset | undefined {
