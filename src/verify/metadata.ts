@@ -51,9 +51,11 @@ export function* metadataHits(blob: Blob, role: Role, o: MetadataSearch): Genera
 }
 
 function hitsIn(json: JsonText, role: Role, o: MetadataSearch): MetadataHit[] {
+  const found = findAll(o.table, Buffer.from(json.text));
+  // a document has thousands of strings, and places are not free
+  if (found.length + o.unproved.length === 0) return [];
   const place = placeOf(json, role);
-  const bytes = Buffer.from(json.text);
-  const hits = findAll(o.table, bytes).map(({ needle, offset }) => hit(place, needle, offset));
+  const hits = found.map(({ needle, offset }) => hit(place, needle, offset));
   for (const unproved of o.unproved) {
     const secret = { secret: unproved.secret.name, encoding: "raw" } as const;
     for (const offset of unprovedOffsets(unproved, json, place.where)) {
