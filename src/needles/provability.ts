@@ -15,7 +15,7 @@ export type Provable = "provable" | "too-short" | "common";
  * measured on 1.2 GB of system files, 8 random characters of any alphabet, even digits only,
  * occurred nowhere, 6 digits up to 49 times.
  */
-export const SHORTEST_PROVABLE = 8;
+const SHORTEST_PROVABLE = 8;
 
 /** Says whether the absence of this value from an image can be shown. */
 export function provability(secret: Secret): Provable {

@@ -4,7 +4,7 @@ import type { Codec, Sink } from "../decompress.ts";
 import { Unreadable } from "./limits.ts";
 
 /** Output up to this size is made in one piece: several times as fast as a stream (measured). */
-export const SMALL_OUTPUT = 4 * 1024 * 1024;
+const SMALL_OUTPUT = 4 * 1024 * 1024;
 
 /** Input of a stream that is given at a time: what comes out in a step that fails is lost. */
 const STEP = 16 * 1024;

@@ -105,17 +105,10 @@ const MENDS: Readonly<Record<Finding["where"], string>> = {
   other: ARGUMENT,
 };
 
-/** The layers of one image: a report may have several, one for each platform. */
-export function stackOf(
-  { platform }: LayerReport,
-  { layers }: VerifyReport,
-): readonly LayerReport[] {
-  return layers.filter((other) => other.platform === platform);
-}
-
-/** `layer 2/5`, of its own platform's. */
-export function layerNumber(layer: LayerReport, report: VerifyReport): string {
-  return `layer ${layer.index + 1}/${stackOf(layer, report).length}`;
+/** `layer 2/5`, of its own platform's: a report may have the layers of several. */
+export function layerNumber({ index, platform }: LayerReport, { layers }: VerifyReport): string {
+  const own = layers.filter((other) => other.platform === platform);
+  return `layer ${index + 1}/${own.length}`;
 }
 
 /** `1 file`, `2 files`. */
