@@ -98,7 +98,7 @@ export { type Endpoint, type EndpointChoice, resolveEndpoint } from "./docker/en
 export { Engine } from "./docker/engine.ts";
 export { configuredDetachKeys } from "./docker/client-config.ts";
 export { parsePlatform, type Platform } from "./docker/platform.ts";
-export type { ImageReference } from "./docker/reference.ts";
+export { type ImageReference, parseReference } from "./docker/reference.ts";
 export type { LoginStore } from "./docker/registry-auth.ts";
 export {
   type RegistryConfigOptions,
@@ -207,13 +207,20 @@ export type { ImageSource, OpenSource, SourcePart } from "./verify/sources/sourc
 export { assertClean } from "./verify/assert-clean.ts";
 export { renderReport, reportJson, summaryOf, type TextOptions } from "./verify/report.ts";
 export { type JunitOptions, reportJunit } from "./verify/report/junit.ts";
-export { type VerifyOutput, type VerifyView, verifyView } from "./verify/report/progress.ts";
+export {
+  type VerifyOutput,
+  type VerifyView,
+  verifyView,
+  type VerifyViewOptions,
+} from "./verify/report/progress.ts";
 export { reportSarif, type SarifLog, type SarifOptions } from "./verify/report/sarif.ts";
 export { checkReportFile, writeReportFile } from "./verify/report/write.ts";
 export {
   type Finding,
+  type LayerRef,
   type LayerReport,
   type MemberCounts,
+  type Part,
   type RouteName,
   type RouteReport,
   type Unproved,
@@ -223,6 +230,7 @@ export {
   verdictOf,
   type Verdict,
   type VerifyReport,
+  type Where,
 } from "./verify/model.ts";
 export { doctor, type DoctorOptions } from "./doctor/doctor.ts";
 export type { DoctorLine, DoctorStatus } from "./doctor/model.ts";
@@ -238,6 +246,6 @@ export { type AuthStore, type Credentials } from "./session/auth/service.ts";
 export { type SecretStore } from "./session/secrets/service.ts";
 export { openSession, type Session, type SessionServices } from "./session/session.ts";
 export { needlesOf } from "./needles/variants.ts";
-export { type Needle, wipeNeedles } from "./needles/needle.ts";
+export { type Encoding, type Needle, wipeNeedles } from "./needles/needle.ts";
 export { provability, type Provable } from "./needles/provability.ts";
 export { type Hit, NeedleSearch } from "./needles/search.ts";

@@ -48,9 +48,14 @@ export interface Verification extends AsyncIterable<Finding> {
  *
  * Which layer of which image a finding is in is only known when all was read: findings come then.
  *
- * @param secrets - stay with the caller; their names, such as `prod/API_KEY`, appear in the report
- * @returns whose iterator and report throw {@link DockerError} IMAGE_MISSING, DOCKER_REFUSED and
- *   {@link InterruptedError} when the signal fires
+ * @param source - of `engineImage`, `registryImage`, `archiveFile`, `archiveStream`, `layoutFolder`,
+ *   `containerSource`, `mergedTar` or `mergedFolder`
+ * @param secrets - of `openForVerify`, or your own of `Secret.take`. They stay with the caller, who
+ *   keeps them until the report is there; their names, such as `prod/API_KEY`, appear in it. Without
+ *   any, nothing is looked for, and the report says so
+ * @returns whose iterator and report throw what the source's `open` does, such as
+ *   {@link DockerError} IMAGE_MISSING and DOCKER_REFUSED, and {@link InterruptedError} when the signal
+ *   fires. What can't be read is no error: the report lists it, and `assertClean` refuses it
  */
 export function verify(
   source: ImageSource,
