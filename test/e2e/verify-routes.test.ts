@@ -1,4 +1,7 @@
+import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { resolveEndpoint } from "../../src/docker/endpoint.ts";
 import { Engine } from "../../src/docker/engine.ts";
@@ -11,6 +14,7 @@ import type { EngineImageOptions } from "../../src/verify/sources/engine.ts";
 import { verify } from "../../src/verify/verify.ts";
 import { dockerCli, dockerOut, engineHost, engineVersion, testEngine } from "../engine/current.ts";
 import { makeWorld } from "../support/temp.ts";
+import { refusingProxy } from "./refusing-proxy.ts";
 
 const RUN = `smtest-routes-${process.pid}`;
 const LEAKY = `${RUN}-leaky:1`;
@@ -201,5 +205,38 @@ describe("the engine's own records of its builds", () => {
     expect(report.limits).not.toContain(NO_RECORDS);
     expect(JSON.stringify(report)).not.toContain(IN_ARGUMENT);
     expect(report.layers).toEqual(without.layers);
+  });
+
+  it("are read on when a client was killed in the middle of them, or stopped", async (context) => {
+    if (!(await engineVersion()).atLeast(23, 0)) context.skip("engines before 23 keep no records");
+    const program = join(import.meta.dirname, "verify-until.ts");
+    const child = spawn(process.execPath, [program, engineHost()], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    const closed = once(child, "close");
+    const [word] = (await Promise.race([once(child.stdout, "data"), closed])) as unknown[];
+    child.kill("SIGKILL");
+    await closed;
+    expect(String(word)).toBe("here\n");
+    const controller = new AbortController();
+    const { bytes } = await verifyBy({}, "busybox:local");
+    const source = engineImage(engine, "busybox:local", { history: true });
+    const stopped = verify(source, secrets(), {
+      signal: controller.signal,
+      onProgress: (read) => {
+        if (read > bytes + 10_000) controller.abort();
+      },
+    });
+    await expect(stopped.report()).rejects.toMatchObject({ code: "INTERRUPTED" });
+    expect((await verifyBy({ history: true }, "busybox:local")).unseen).toEqual([]);
+  });
+
+  it("that a proxy keeps to itself prove nothing", async () => {
+    await using proxy = await refusingProxy({ engine: engineHost(), status: 403 });
+    const endpoint = await resolveEndpoint({ host: proxy.host, env: {}, home: "/" });
+    const source = engineImage(await Engine.connect(endpoint), "busybox:local", { history: true });
+    const report = await verify(source, secrets()).report();
+    expect(report.unseen.map(({ what }) => what)).toEqual(["the engine's build records"]);
+    expect(verdictOf(report)).toBe("incomplete");
   });
 });
