@@ -85,6 +85,12 @@ describe("rendering of errors", () => {
     });
   });
 
+  it("escapes what steers a terminal or reorders text", () => {
+    expect(escapeControls("a\n\u001b[2J\u200e\u200f\u061c\u2028\u202eé")).toBe(
+      String.raw`a\u000a\u001b[2J\u200e\u200f\u061c\u2028\u202eé`,
+    );
+  });
+
   it("says that an unexpected error is a bug of ours, and what it says only with --debug", () => {
     const error = new TypeError("quotes a file: hush-4711");
     const quiet = bugOf(error, false);
