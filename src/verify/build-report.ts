@@ -51,8 +51,8 @@ export function buildReport(blobs: Blobs, o: ReportOptions): VerifyReport {
     foreign,
   });
   const { counted } = blobs;
-  const count = (layer: PlacedLayer): number =>
-    findings.filter((finding) => finding.layer === layer.ref).length;
+  const byLayer = Map.groupBy(findings, ({ layer }) => layer);
+  const count = ({ ref }: PlacedLayer): number => byLayer.get(ref)?.length ?? 0;
   return {
     image: foreign.line(o.image),
     configs: resolved.images.map(({ configDigest }) => foreign.digest(configDigest)),
@@ -124,8 +124,9 @@ function unseenMembersOf(
   layers: readonly PlacedLayer[],
   foreign: ForeignText,
 ): UnseenMember[] {
+  const byBlob = new Map(layers.toReversed().map((layer) => [layer.blob, layer]));
   return counted.flatMap((blob) => {
-    const layer = layers.find((other) => other.blob === blob);
+    const layer = byBlob.get(blob);
     return blob.unreadMembers.map(({ path, member, reason }) => ({
       path: foreign.line(memberPath(blob, path, layer) + member),
       ...(layer === undefined ? {} : { layer: layer.ref }),

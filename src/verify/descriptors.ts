@@ -23,6 +23,23 @@ export function choose(index: unknown, platform: Platform | undefined): Choice {
   return { wanted: all.filter((child) => !left.has(subjectOf(child))), others };
 }
 
+/**
+ * `index` or `manifest` by the shape of a document; else why it is neither. One that is both is read as
+ * one or the other, by what its media type says here or there (CVE-2021-41190): nobody may trust it.
+ */
+export function kindOf(document: unknown): string {
+  const isIndex = Array.isArray(field(document, "manifests"));
+  if (isIndex && isManifest(document)) return "an index and a manifest in one document";
+  if (isIndex) return "index";
+  return isManifest(document) ? "manifest" : "neither an index nor a manifest";
+}
+
+/** Go writes `null` where an image has no layers. */
+function isManifest(document: unknown): boolean {
+  const layers = field(document, "layers");
+  return Array.isArray(layers) || (layers === null && field(document, "config") !== undefined);
+}
+
 /** What decides about a manifest: itself, or the digest of the one that it attests. */
 function subjectOf(child: unknown): unknown {
   return isAttestation(child) ? field(field(child, "annotations"), SUBJECT) : child;
@@ -53,12 +70,6 @@ export function platformOf(descriptor: unknown): string | undefined {
 export function nothingFor(platform: Platform | undefined): string {
   if (platform !== undefined) return `no image for ${platformText(platform)}`;
   return "no image manifest: not a docker save or OCI archive";
-}
-
-/** Whether a document is the manifest of one image. Go writes `null` where that has no layers. */
-export function isManifest(document: unknown): boolean {
-  const layers = field(document, "layers");
-  return Array.isArray(layers) || (layers === null && field(document, "config") !== undefined);
 }
 
 /** Which manifest an attestation is about. */

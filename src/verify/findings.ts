@@ -164,7 +164,7 @@ function fileFindings({ blob, prefix = "" }: SourcePart, { foreign }: FindingCon
     ...countsOf(place),
     where: "files",
     part: place.part,
-    path: foreign.line(place.path === "" ? "" : `${prefix}${place.path}`),
+    path: foreign.line(place.path === "" ? "" : `${prefix}${place.path}${place.member}`),
   }));
 }
 

@@ -2,7 +2,7 @@ import type { Encoding, Needle } from "../needles/needle.ts";
 import type { Part } from "./model.ts";
 
 /** Places kept for one secret in one blob: a leak in every file of a tree needs no longer list. */
-const PLACES_PER_SECRET = 100;
+export const PLACES_PER_SECRET = 100;
 
 /** Occurrences of one secret in one place of a blob. Paths are not masked yet: not for showing. */
 export interface LoggedPlace {

@@ -6,7 +6,7 @@ import {
   isArtifact,
   isAttestation,
   isFor,
-  isManifest,
+  kindOf,
   nothingFor,
   platformOf,
 } from "./descriptors.ts";
@@ -154,17 +154,14 @@ class Resolver implements Resolved {
     }
     this.roles.set(blob, "manifest");
     this.#need(digest, blob, field(descriptor, "size"));
+    const kind = kindOf(blob.json);
     if (depth > DEPTH_LIMIT) this.report(digest, "indexes nested too deep");
-    else if (Array.isArray(field(blob.json, "manifests"))) {
-      this.#followIndex(blob.json, depth + 1);
-    } else this.#followManifest(digest, { document: blob.json, descriptor });
+    else if (kind === "index") this.#followIndex(blob.json, depth + 1);
+    else if (kind === "manifest") this.#followManifest({ document: blob.json, descriptor });
+    else this.report(digest, kind);
   }
 
-  #followManifest(digest: string, o: { document: unknown; descriptor: unknown }): void {
-    if (!isManifest(o.document)) {
-      this.report(digest, "neither an index nor a manifest");
-      return;
-    }
+  #followManifest(o: { document: unknown; descriptor: unknown }): void {
     const configName = text(field(field(o.document, "config"), "digest")) ?? "";
     const layers = items(field(o.document, "layers")).map((layer) => {
       const name = text(field(layer, "digest")) ?? "";

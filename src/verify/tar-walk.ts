@@ -24,7 +24,8 @@ const EXTENSION_LIMIT = 1024 * 1024;
 
 /** No file of Linux has a longer name; the search sees all its bytes. Cut, it might end in half a value. */
 const NAME_LIMIT = 4096;
-const LONG_NAME = "(a name of more than 4096 characters)";
+/** What stands for such a name, in a path or link. */
+export const LONG_NAME = "(a name of more than 4096 characters)";
 
 /** What extension headers say of the member that follows them. */
 interface Extension {

@@ -1,11 +1,8 @@
 import type { BlobReader, Blobs } from "../blobs.ts";
 import { cleanPath } from "../path-index.ts";
-import { TarWalk } from "../tar-walk.ts";
+import { LONG_NAME, TarWalk } from "../tar-walk.ts";
 import type { TarEntry } from "../tar-walk.ts";
 import { BLOB_LIMIT } from "./graph.ts";
-
-/** Longest name: of a path in Linux. Archives of images have names of a hundred. */
-const NAME_LIMIT = 4096;
 
 /** Gives the files of a tar that comes in chunks to `blobs`. Nothing is ever written: names are keys. */
 export class TarReader {
@@ -44,8 +41,8 @@ export class TarReader {
       this.#blobs.fail(`it holds more than ${BLOB_LIMIT} files`);
       return;
     }
-    if (entry.path.length + entry.link.length > NAME_LIMIT) {
-      this.#blobs.fail("a name of more than 4,096 bytes");
+    if (entry.path === LONG_NAME || entry.link === LONG_NAME) {
+      this.#blobs.fail("a name of more than 4096 characters");
       return;
     }
     const name = cleanPath(entry.path);

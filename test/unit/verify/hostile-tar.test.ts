@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
-import { imageOf, ociArchive, verifyBytes } from "./archives.ts";
+import { verdictOf } from "../../../src/verify/model.ts";
+import { digestOf, imageOf, ociArchive, ociMembers, tar, verifyBytes } from "./archives.ts";
 
 const CANARY = "hostile-canary-47";
 const SECRETS = { KEY: CANARY };
@@ -24,10 +25,34 @@ describe("layers with tricks", () => {
     expect(report.members.unseen).toBe(1);
   });
 
+  it("in merged files, a finding names the member too", async () => {
+    const report = await verifyBytes(await tar({ "etc/a.gz": gzipSync(CANARY) }), SECRETS);
+    expect(report.findings).toMatchObject([{ where: "files", path: "/etc/a.gz!" }]);
+  });
+
   it("a name full of the secret takes no longer than a file full of it", async () => {
     const name = CANARY.repeat(50_000);
     const report = await verifyBytes(await ociArchive({ layers: [{ [name]: "" }] }), SECRETS);
     const [path, part] = ["/(a name of more than 4096 characters)", "header"];
     expect(report.findings).toMatchObject([{ path, part, count: 50_000 }]);
+  });
+});
+
+describe("documents with tricks", () => {
+  it("one that is an index and a manifest at once is followed by nobody", async () => {
+    const clean = await ociMembers({ layers: [{ a: "1" }] });
+    const index = JSON.parse(String(clean["index.json"])) as { manifests: unknown[] };
+    const config = { digest: `sha256:${"1".repeat(64)}` };
+    const both = Buffer.from(
+      JSON.stringify({ manifests: index.manifests, config, layers: [config] }),
+    );
+    const root = JSON.stringify({ manifests: [{ digest: digestOf(both) }] });
+    const name = `blobs/${digestOf(both).replace(":", "/")}`;
+    const report = await verifyBytes(
+      await tar({ ...clean, [name]: both, "index.json": root }),
+      SECRETS,
+    );
+    expect(verdictOf(report)).toBe("incomplete");
+    expect(report.unseen[0]?.reason).toBe("an index and a manifest in one document");
   });
 });
