@@ -1,8 +1,10 @@
 import type { Hash } from "node:crypto";
 import { createHash } from "node:crypto";
+import { NeedleSearch } from "../needles/search.ts";
 import { ContentScan } from "./content.ts";
 import type { Content, ScanContext } from "./content.ts";
 import { compressionOf, Decompressor } from "./decompress.ts";
+import { HitLog } from "./hit-log.ts";
 
 /** One file of an image archive after it was read: what it is, and what was found in it. */
 export interface Blob extends Content {
@@ -28,15 +30,18 @@ const BLOB_NAME = /^blobs\/(?<algorithm>sha256|sha512)\/(?<digest>[0-9a-f]{64,12
  */
 export class BlobScan {
   readonly #name: string;
+  readonly #context: ScanContext;
   readonly #content: ContentScan;
   readonly #hash: { readonly hash: Hash; readonly digest: string } | undefined;
   #head: Buffer | undefined = Buffer.alloc(0);
   #decompressor: Decompressor | undefined;
+  #compressed: CompressedSearch | undefined;
   #trouble: string | undefined;
   #stored = 0;
 
   constructor(name: string, context: ScanContext) {
     this.#name = name;
+    this.#context = context;
     this.#content = new ContentScan(context);
     this.#hash = context.checkDigests ? hashFor(name) : undefined;
   }
@@ -59,6 +64,7 @@ export class BlobScan {
     if (this.#head !== undefined) await this.#begin();
     await this.#attempt(async () => this.#decompressor?.end());
     const content = await this.#content.end();
+    this.#compressed?.end(content.log);
     const trouble = isComplete ? (this.#trouble ?? this.#mismatch()) : reason;
     const name = this.#name;
     return { ...content, name, stored: this.#stored, trouble: trouble ?? content.trouble };
@@ -70,11 +76,13 @@ export class BlobScan {
     const compression = compressionOf(head);
     if (compression !== null) {
       this.#decompressor = new Decompressor(compression, (bytes) => this.#content.write(bytes));
+      this.#compressed = new CompressedSearch(this.#context);
     }
     await this.#decode(head);
   }
 
   async #decode(chunk: Buffer): Promise<void> {
+    this.#compressed?.write(chunk);
     const decompressor = this.#decompressor;
     if (decompressor === undefined) await this.#content.write(chunk);
     else if (this.#trouble === undefined) await this.#attempt(() => decompressor.write(chunk));
@@ -95,6 +103,35 @@ export class BlobScan {
     if (this.#hash === undefined) return undefined;
     const { hash, digest } = this.#hash;
     return hash.digest("hex") === digest ? undefined : "the bytes don't match the digest";
+  }
+}
+
+/**
+ * Searches compressed bytes as they are, for what no decoder gives: names and comments of gzip, frames
+ * of zstd that are skipped, and what follows broken data.
+ */
+class CompressedSearch {
+  readonly #search: NeedleSearch;
+  readonly #log = new HitLog();
+
+  constructor({ table }: ScanContext) {
+    this.#search = new NeedleSearch(table);
+  }
+
+  write(chunk: Buffer): void {
+    this.#search.write(chunk, ({ needle, offset }) => {
+      this.#log.add({ needle, path: "", part: "gap", offset });
+    });
+  }
+
+  /** @param content - gets the secrets that it has not: what is stored as it is, is found twice */
+  end(content: HitLog): void {
+    this.#search.end();
+    const found = new Set(content.places.map(({ secret }) => secret));
+    content.addAll("", {
+      places: this.#log.places.filter(({ secret }) => !found.has(secret)),
+      omitted: 0,
+    });
   }
 }
 

@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, openSync, rmSync, writeSync, closeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { gzipSync } from "node:zlib";
+import { gzipSync, zstdCompressSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { verdictOf } from "../../../src/verify/model.ts";
 import { digestOf, imageOf, ociArchive, ociMembers, tar, verifyBytes } from "./archives.ts";
@@ -25,6 +25,24 @@ describe("layers with tricks", () => {
     expect(report.members.unseen).toBe(1);
   });
 
+  it.each([
+    ["a comment of gzip", gzipWithComment],
+    ["a frame of zstd that is skipped", zstdWithFrame],
+  ])("%s is searched, which no decoder gives", async (_what, compress) => {
+    const layer = await tar({ a: "1" });
+    const report = await verifyBytes(await imageOf(compress(layer, CANARY)), SECRETS, 1000);
+    expect(report).toMatchObject({ unseen: [], findings: [{ where: "layer", part: "gap" }] });
+    expect(report.findings).toHaveLength(1);
+    const clean = await verifyBytes(await imageOf(compress(layer, "nothing")), SECRETS);
+    expect(verdictOf(clean)).toBe("clean");
+  });
+
+  it("what gzip stores as it is, is found once", async () => {
+    const layer = gzipSync(await tar({ a: CANARY }), { level: 0 });
+    const report = await verifyBytes(await imageOf(layer), SECRETS);
+    expect(report.findings).toMatchObject([{ path: "/a", part: "content", count: 1 }]);
+  });
+
   it("in merged files, a finding names the member too", async () => {
     const report = await verifyBytes(await tar({ "etc/a.gz": gzipSync(CANARY) }), SECRETS);
     expect(report.findings).toMatchObject([{ where: "files", path: "/etc/a.gz!" }]);
@@ -37,6 +55,19 @@ describe("layers with tricks", () => {
     expect(report.findings).toMatchObject([{ path, part, count: 50_000 }]);
   });
 });
+
+/** RFC 1952, 2.3: flag 16 says that a text with a zero at its end stands behind the header. */
+function gzipWithComment(bytes: Buffer, comment: string): Buffer {
+  const gzip = gzipSync(bytes);
+  gzip.writeUInt8(16, 3);
+  return Buffer.concat([gzip.subarray(0, 10), Buffer.from(`${comment}\0`), gzip.subarray(10)]);
+}
+
+/** RFC 8878, 3.1.2. */
+function zstdWithFrame(bytes: Buffer, content: string): Buffer {
+  const head = Buffer.from([0x50, 0x2a, 0x4d, 0x18, content.length, 0, 0, 0]);
+  return Buffer.concat([zstdCompressSync(bytes), head, Buffer.from(content)]);
+}
 
 describe("documents with tricks", () => {
   it("one that is an index and a manifest at once is followed by nobody", async () => {
