@@ -19,7 +19,8 @@ export function choose(index: unknown, platform: Platform | undefined): Choice {
   const others = all.filter(
     (child) => !isAttestation(child) && !isFor(field(child, "platform"), platform),
   );
-  const left = new Set([...others, ...others.map((child) => field(child, "digest"))]);
+  // an attestation that does not say what it is about is of no other platform
+  const left = new Set([...others, ...others.flatMap((child) => field(child, "digest") ?? [])]);
   return { wanted: all.filter((child) => !left.has(subjectOf(child))), others };
 }
 

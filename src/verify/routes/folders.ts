@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
-import { lstat, readFile } from "node:fs/promises";
+import { constants } from "node:fs";
+import { lstat, open } from "node:fs/promises";
 import { join } from "node:path";
 import type { Engine } from "../../docker/engine.ts";
 import type { EngineInfo } from "../../docker/types.ts";
@@ -11,6 +12,9 @@ import { copyLayer } from "./layer-folder.ts";
 import type { LayerFolder } from "./layer-folder.ts";
 import { RouteError } from "./route.ts";
 import type { OpenRoute, Route } from "./route.ts";
+
+/** Longest note, in bytes: the config, as long as JSON that is parsed. */
+const NOTE_LIMIT = 16 * 1024 * 1024;
 
 const DIGEST = /^sha256:(?<hex>[0-9a-f]{64})$/u;
 
@@ -150,10 +154,15 @@ async function findLayer(root: string, diffId: string, chain: string): Promise<F
   return { diffId, files, split: join(notes, "tar-split.json.gz") };
 }
 
+/** Waits for no pipe: the folder may be another user's, whose engine has no root. */
 async function readNote(path: string): Promise<Buffer> {
   try {
-    return await readFile(path);
+    await using file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const found = await file.stat();
+    if (found.isFile() && found.size <= NOTE_LIMIT) return await file.readFile();
+    throw new RouteError("the engine's notes are no plain files");
   } catch (error) {
+    if (error instanceof RouteError) throw error;
     const isForbidden = errnoOf(error) === "EACCES";
     throw new RouteError(
       isForbidden ? "only root may read the engine's folder" : "the engine's folder is not here",

@@ -4,7 +4,8 @@
  *
  * @see https://github.com/vbatts/tar-split, tar/storage
  */
-import { createReadStream } from "node:fs";
+import { constants } from "node:fs";
+import { open } from "node:fs/promises";
 import type { Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
 
@@ -39,7 +40,9 @@ const SEGMENT = Buffer.from('{"type":2,"payload":"');
 
 /** @param path - of `tar-split.json.gz` */
 export async function* readTarSplit(path: string): AsyncGenerator<readonly SplitEntry[]> {
-  const file = createReadStream(path);
+  // a pipe is not waited for
+  const flags = constants.O_RDONLY | constants.O_NONBLOCK;
+  const file = (await open(path, flags)).createReadStream();
   const lines = createGunzip({ chunkSize: 256 * 1024 });
   file.on("error", (error) => lines.destroy(error));
   file.pipe(lines);

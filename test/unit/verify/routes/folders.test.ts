@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import {
   chmod,
@@ -108,6 +109,11 @@ async function archiveOf(
 async function verifyOn({ engine }: Laid, route: "auto" | "save" = "auto"): Promise<VerifyReport> {
   return verify(engineImage(engine, "cats", { route }), secretsOf({ "prod/KEY": CANARY })).report();
 }
+
+const pipeAt = async (path: string): Promise<void> => {
+  await rm(path);
+  execFileSync("mkfifo", [path]);
+};
 
 const sameVerdict = ({ route: _route, ...report }: VerifyReport): object => report;
 
@@ -229,6 +235,9 @@ describe("the folders of overlay2", () => {
       "the notes are of another layer",
       async ({ notes }) => writeFile(join(notes, "diff"), "sha256:1"),
     ],
+    ["the notes are a pipe", async (layer) => pipeAt(split(layer))],
+    ["a note is a pipe", async ({ notes }) => pipeAt(join(notes, "diff"))],
+    ["a note never ends", async ({ notes }) => truncate(join(notes, "cache-id"), 1e9)],
     [
       "the folder's name leads out",
       async ({ notes }) => writeFile(join(notes, "cache-id"), "../.."),
