@@ -28,6 +28,13 @@ describe("the files of a benchmark's tar", () => {
     expect(paths.length * copies).toBe(2502);
   });
 
+  it("passes over what is not wanted, and takes others for it", () => {
+    const isEven = ({ path }: { readonly path: string }): boolean => /[02468]$/.test(path);
+    const { paths } = chooseFiles(FILES, 20_000, isEven);
+    expect(paths).toHaveLength(200);
+    expect(paths.every((path) => isEven({ path }))).toBe(true);
+  });
+
   it("says so when there are none", () => {
     expect(() => chooseFiles([], 1)).toThrow("no files");
   });
