@@ -198,6 +198,7 @@ describe("verify on a real engine", () => {
     await expect(verifyImage("smtest-verify-none:1")).rejects.toMatchObject({
       code: "IMAGE_MISSING",
       exitCode: 6,
+      hint: expect.stringContaining("docker://NAME"),
     });
   });
 

@@ -108,6 +108,6 @@ async function refuseOther(
 
 function missing(image: string): DockerError {
   return new DockerError("IMAGE_MISSING", `the engine has no image ${visible(image)}`, {
-    hint: "build or pull it first, or check the name with: docker image ls",
+    hint: "build or pull it first, check its name with docker image ls, or write docker://NAME for one in a registry",
   });
 }
