@@ -110,6 +110,7 @@ export { registryHost } from "./docker/registry-host.ts";
 // build
 export { attachSession } from "./build/attach-session.ts";
 export { build, planBuild } from "./build/build.ts";
+export { type DockerfileLeak, findDockerfileLeaks } from "./build/dockerfile-leaks.ts";
 export { BuildFailedError } from "./build/failure.ts";
 export type { Guard } from "./build/guard-build.ts";
 export { PlaintextError } from "./build/guard-refuse.ts";

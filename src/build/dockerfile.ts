@@ -96,7 +96,8 @@ function sourcesOf(instruction: Instruction): string[] {
   });
 }
 
-function mountsOf(instruction: Instruction, stage: number): SecretMount[] {
+/** The secret mounts of one instruction. */
+export function mountsOf(instruction: Instruction, stage: number): SecretMount[] {
   const { name, flags, flagLines, onbuild } = unwrapped(instruction);
   if (name !== "RUN") return [];
   return flags.flatMap((flag, index) => {

@@ -257,6 +257,14 @@ function badArguments(): readonly Case[] {
     },
     { title: "a missing name", args: ["check", "MISSING"], exit: 3 },
     {
+      title: "IT4: a Dockerfile with a value in it",
+      args: ["check", "--dockerfile", "Dockerfile"],
+      exit: 9,
+      files: {
+        Dockerfile: `FROM busybox:local\nENV VARIABLE=${loose}\nENV A=b VARIABLE="${loose}"\n`,
+      },
+    },
+    {
       title: "DO3: a value as the host of a login",
       args: ["set", loose, "--type", "registry", "--username", "bot", "--stdin"],
       exit: 2,

@@ -115,12 +115,20 @@ const CHECK: CommandSpec = {
   arguments: [{ name: "NAME", about: "names that must be there", optional: true, repeat: true }],
   options: [
     ENVIRONMENT,
+    {
+      long: "dockerfile",
+      value: "FILE",
+      repeat: true,
+      about:
+        "see too that no step of it writes a mounted secret to a file of the image, and that no ARG or " +
+        "ENV is named as one (exit 9)",
+    },
     { long: "strict", about: "warnings are errors" },
     ...MANIFEST,
     JSON_OUTPUT,
   ],
   examples: [
-    { does: "the whole manifest", line: "sealmount check" },
+    { does: "the manifest and a Dockerfile", line: "sealmount check --dockerfile Dockerfile" },
     {
       does: "two names, for prod: exit 3 lists the missing",
       line: "sealmount check --env prod API_KEY DB_URL",
