@@ -25,6 +25,8 @@ export class Attribution {
   readonly #place: (placed: AttributedHit) => void;
   #entries: TarEntry[] = [];
   #waiting: Hit[] = [];
+  /** Offset below which every member is known. */
+  #settled = 0;
   #names: Names | undefined;
 
   /** @param place - gets every hit once */
@@ -43,23 +45,32 @@ export class Attribution {
     }
   }
 
+  /** Places a hit, when its member is known by now. */
   addHit(hit: Hit): void {
-    this.#waiting.push(hit);
+    if (hit.offset < this.#settled) this.#attribute(hit);
+    else this.#waiting.push(hit);
   }
 
   /**
-   * Places the hits whose member is known by now.
+   * Places the hits that waited for their member.
    *
    * @param settled - offset below which every member is known
-   * @param position - bytes of the tar that came so far
    */
-  settle(settled: number, position: number): void {
-    if (this.#waiting.length > 0) {
-      const ready = this.#waiting.filter(({ offset }) => offset < settled);
-      this.#waiting = this.#waiting.filter(({ offset }) => offset >= settled);
-      for (const hit of ready) this.#attribute(hit);
-    }
-    const oldest = Math.min(settled, position - this.#table.longest);
+  settle(settled: number): void {
+    this.#settled = settled;
+    if (this.#waiting.length === 0) return;
+    const ready = this.#waiting.filter(({ offset }) => offset < settled);
+    this.#waiting = this.#waiting.filter(({ offset }) => offset >= settled);
+    for (const hit of ready) this.#attribute(hit);
+  }
+
+  /**
+   * Forgets members that no hit can begin in any more.
+   *
+   * @param position - bytes of the tar that came so far, and were searched
+   */
+  forget(position: number): void {
+    const oldest = Math.min(this.#settled, position - this.#table.longest);
     if (this.#waiting.length === 0) this.#dropBefore(oldest);
   }
 

@@ -46,8 +46,9 @@ export class TarScan {
         collector.begin(event.entry);
       }
     }
+    this.#attribution.settle(this.#walk.settled);
     search((hit) => this.#attribution.addHit(hit));
-    this.#attribution.settle(this.#walk.settled, this.#walk.position);
+    this.#attribution.forget(this.#walk.position);
     return collector.take();
   }
 

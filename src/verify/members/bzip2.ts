@@ -1,4 +1,5 @@
 import bzip2 from "unbzip2-stream/lib/bzip2.js";
+import { freePiece } from "../decompress.ts";
 import type { Sink } from "../decompress.ts";
 import { broken } from "./inflate.ts";
 
@@ -24,7 +25,10 @@ export async function bunzip2(bytes: Buffer, sink: Sink): Promise<number> {
     const pieces = new Pieces();
     for (let crc: number | null = 0; ;) {
       crc = bzip2.decompress(read, (byte) => pieces.push(byte), buffer, size, crc);
-      for (const piece of pieces.take()) await sink(piece);
+      for (const piece of pieces.take()) {
+        await sink(piece);
+        freePiece(piece);
+      }
       if (crc === null) return bits.used;
     }
   } catch (error) {

@@ -38,18 +38,6 @@ export function decodeSmall(codec: PlainCodec, bytes: Buffer, expected?: number)
   }
 }
 
-/** Memory of this size may be the pool that small buffers share. */
-const POOL = Buffer.poolSize;
-
-/**
- * Gives the memory of an output back at once, with every view of it: the collector would let
- * hundreds of megabytes pass first.
- */
-export function free(output: Buffer): void {
-  const { buffer } = output;
-  if (buffer instanceof ArrayBuffer && buffer.byteLength !== POOL) buffer.transfer(0);
-}
-
 /** What Node's functions give with `info`; its types don't say so. */
 interface WithInfo {
   readonly buffer: Buffer;

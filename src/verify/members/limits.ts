@@ -8,8 +8,10 @@ export const BOUNDS = {
   depth: 4,
   /** Largest compressed file or archive of a layer. */
   file: 64 * MIB,
-  /** Bytes of archives within archives that are held at a time: they must be whole to be read. */
-  held: 32 * MIB,
+  /** Largest archive within a compressed file: it must be whole to be read. */
+  inner: 32 * MIB,
+  /** Bytes that one file needs at a time: its own, those of archives in it, windows of decoders. */
+  held: 96 * MIB,
   /** Largest content of one member. */
   output: 256 * MIB,
   /** Growth of one file, all its members together, in times: deflate's own limit is 1,032. */
@@ -44,16 +46,25 @@ export class LayerBudget {
   bytes = 0;
 }
 
+/** Memory that must stay for a while. */
+export interface MemoryBudget {
+  /** @throws {@link Unreadable} when it is too much */
+  hold(bytes: number): void;
+  /** Gives back what was held. */
+  release(bytes: number): void;
+}
+
 /** Counts what one file of a layer comes to, and says when it is too much. */
-export class FileBudget {
+export class FileBudget implements MemoryBudget {
   readonly #layer: LayerBudget;
   readonly #most: number;
   readonly #isStopped: () => boolean;
   #bytes = 0;
-  #held = 0;
+  #held: number;
 
   /** @param size - bytes of the file as the layer has it */
   constructor(size: number, o: { readonly layer: LayerBudget; readonly isStopped: () => boolean }) {
+    this.#held = size;
     this.#most = Math.max(BOUNDS.freeGrowth, size * BOUNDS.growth);
     this.#layer = o.layer;
     this.#isStopped = o.isStopped;
@@ -75,10 +86,9 @@ export class FileBudget {
     if (this.#isStopped()) throw new Unreadable("the search was stopped", "file");
   }
 
-  /** Bytes that must stay in memory for a while; give them back with {@link release}. */
   hold(bytes: number): void {
     if (this.#held + bytes > BOUNDS.held) {
-      throw new Unreadable("archives within archives of more than 32 MiB");
+      throw new Unreadable("takes more than 96 MiB of memory to unpack");
     }
     this.#held += bytes;
   }

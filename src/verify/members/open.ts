@@ -1,4 +1,5 @@
 import * as zlib from "node:zlib";
+import { free } from "../decompress.ts";
 import type { Sink } from "../decompress.ts";
 import { cleanPath } from "../path-index.ts";
 import { arMembers } from "./ar.ts";
@@ -7,14 +8,16 @@ import { entryLevel, logHits, opened } from "./context.ts";
 import type { Level, MemberFile } from "./context.ts";
 import { gunzipSmall, gunzipStream } from "./gzip.ts";
 import { OpenHits } from "./hits.ts";
-import { decodeSmall, decodeStream, free, isZlibStart } from "./inflate.ts";
+import { decodeSmall, decodeStream, isZlibStart } from "./inflate.ts";
 import type { Decoded } from "./inflate.ts";
 import { sniff, SNIFF_LENGTH } from "./kinds.ts";
 import type { Kind } from "./kinds.ts";
 import { Unreadable } from "./limits.ts";
+import type { MemoryBudget } from "./limits.ts";
 import { openContent, Output } from "./output.ts";
 import { MemberTar } from "./tar.ts";
 import { unxz } from "./xz.ts";
+import { unzstd } from "./zstd.ts";
 import { codecOf, holdsZip, zipEntries } from "./zip.ts";
 import type { ZipEntry } from "./zip.ts";
 
@@ -137,10 +140,14 @@ async function streamEntry(
 ): Promise<number> {
   let crc = 0;
   const used = await throughOutput(o.level, o.size, (sink) =>
-    STREAMS[codec](data, (chunk) => {
-      crc = zlib.crc32(chunk, crc);
-      return sink(chunk);
-    }),
+    STREAMS[codec](
+      data,
+      (chunk) => {
+        crc = zlib.crc32(chunk, crc);
+        return sink(chunk);
+      },
+      o.level.context.budget,
+    ),
   );
   if (o.crc !== undefined && o.crc !== crc) throw new Unreadable("a zip checksum is wrong");
   return used;
@@ -162,7 +169,7 @@ async function openCompressed(
   const end = await throughOutput(level, undefined, async (sink) => {
     let at = 0;
     do {
-      at += await STREAMS[kind](bytes.subarray(at), sink);
+      at += await STREAMS[kind](bytes.subarray(at), sink, level.context.budget);
       hits.take(0, at);
       while (bytes[at] === 0) at++;
     } while (follows(kind, bytes.subarray(at)));
@@ -202,11 +209,14 @@ type StreamKind = "gzip" | "zlib" | "zstd" | "xz" | "bzip2";
 type StreamCodec = Exclude<StreamKind, "gzip"> | "deflate";
 
 const STREAMS: Readonly<
-  Record<StreamKind | "deflate", (bytes: Buffer, sink: Sink) => Promise<number>>
+  Record<
+    StreamKind | "deflate",
+    (bytes: Buffer, sink: Sink, budget: MemoryBudget) => Promise<number>
+  >
 > = {
   gzip: gunzipStream,
   zlib: (bytes, sink) => decodeStream("zlib", bytes, sink),
-  zstd: (bytes, sink) => decodeStream("zstd", bytes, sink),
+  zstd: unzstd,
   deflate: (bytes, sink) => decodeStream("deflate", bytes, sink),
   xz: unxz,
   bzip2: bunzip2,

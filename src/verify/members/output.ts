@@ -42,7 +42,7 @@ export class Output {
   #size = 0;
 
   /** @param expected - size of the output, where it is known */
-  constructor(level: Level, expected = BOUNDS.held) {
+  constructor(level: Level, expected = BOUNDS.inner) {
     this.#level = level;
     this.#expected = expected;
   }
@@ -136,7 +136,7 @@ class GatheringReader implements Reader {
     this.#level = level;
     this.#kind = o.kind;
     // memory is only taken where it is written
-    this.#bytes = Buffer.alloc(Math.min(BOUNDS.held, o.expected));
+    this.#bytes = Buffer.alloc(Math.min(BOUNDS.inner, o.expected));
   }
 
   write(chunk: Buffer): void {

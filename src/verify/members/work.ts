@@ -77,7 +77,7 @@ export class BatchWork {
       const { named } = unread;
       files.push({ index, log: { places, omitted }, unread: { named, count: unread.count } });
     }
-    // given back at once: see free() of inflate.ts
+    // given back at once: see free() of decompress.ts
     batch.bytes.transfer(0);
     return { files, ...total };
   }

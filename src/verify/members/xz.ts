@@ -1,6 +1,7 @@
 import type { Sink } from "../decompress.ts";
 import { broken } from "./inflate.ts";
 import { Unreadable } from "./limits.ts";
+import type { MemoryBudget } from "./limits.ts";
 
 /**
  * What xz-decompress is built around: xz-embedded in WebAssembly. Its stream is not used, because
@@ -37,40 +38,65 @@ const RESULT = { ok: 0, end: 1 };
 /** Memory of the module never shrinks; one that grew further is given up when it is idle. */
 const KEPT_MEMORY = 16 * 1024 * 1024;
 
-let kept: XzModule | undefined;
+/** A module, and how much of its memory is known to a budget. */
+interface Instance {
+  readonly module: XzModule;
+  counted: number;
+}
+
+let kept: Instance | undefined;
 let open = 0;
 
 /**
  * Decodes one xz stream.
  *
  * @returns the bytes of the input that were used
- * @throws {@link Unreadable} when it is broken or cut off; what came out before is in the sink
+ * @throws {@link Unreadable} when it is broken or cut off, or its dictionary too large; what came out
+ *   before is in the sink
  */
-export async function unxz(bytes: Buffer, sink: Sink): Promise<number> {
-  const module = (kept ??= await load());
+export async function unxz(bytes: Buffer, sink: Sink, budget: MemoryBudget): Promise<number> {
+  const instance = (kept ??= await load());
+  const { module } = instance;
   open++;
   const context = module.create_context();
+  let held = 0;
+  const count = (): void => {
+    const grown = module.memory.buffer.byteLength - instance.counted;
+    if (grown === 0) return;
+    budget.hold(grown);
+    instance.counted += grown;
+    held += grown;
+  };
   try {
-    return await decode(module, context, { bytes, sink });
+    return await decode(module, context, { bytes, sink, count });
   } catch (error) {
     throw broken(error);
   } finally {
+    budget.release(held);
     module.destroy_context(context);
     open--;
     if (open === 0 && module.memory.buffer.byteLength > KEPT_MEMORY) kept = undefined;
   }
 }
 
+interface DecodeOptions {
+  readonly bytes: Buffer;
+  readonly sink: Sink;
+  /** Called when the module may have taken memory; its pages are real only where it writes. */
+  readonly count: () => void;
+}
+
 async function decode(
   module: XzModule,
   context: number,
-  { bytes, sink }: { readonly bytes: Buffer; readonly sink: Sink },
+  { bytes, sink, count }: DecodeOptions,
 ): Promise<number> {
   // memory moves when it grows: views are made anew for each use
   const fields = (): Uint32Array => new Uint32Array(module.memory.buffer, context, 7);
   const field = (index: number): number => fields()[index] ?? 0;
   const isUsedUp = (): boolean => field(FIELD.inputAt) === field(FIELD.inputEnd);
   const size = field(FIELD.size);
+  const output = Buffer.alloc(size);
   for (let at = 0; ;) {
     if (isUsedUp()) {
       const piece = bytes.subarray(at, at + size);
@@ -79,12 +105,12 @@ async function decode(
       at += piece.length;
     }
     const result = module.get_next_output(context);
+    count();
     const length = field(FIELD.outputAt);
     // a copy: the next call overwrites it
-    const output = Buffer.alloc(length);
     output.set(new Uint8Array(module.memory.buffer, field(FIELD.output), length));
     fields()[FIELD.outputAt] = 0;
-    if (length > 0) await sink(output);
+    if (length > 0) await sink(output.subarray(0, length));
     if (result === RESULT.end) return at - (field(FIELD.inputEnd) - field(FIELD.inputAt));
     const isStuck = length === 0 && at === bytes.length && isUsedUp();
     if (result !== RESULT.ok || isStuck) {
@@ -94,7 +120,7 @@ async function decode(
 }
 
 /** An instance of its own: one that another part of the program uses is left alone. */
-async function load(): Promise<XzModule> {
+async function load(): Promise<Instance> {
   const unreadable = new Unreadable("xz can't be read by this Node");
   try {
     const { default: xz } = (await import("xz-decompress")) as unknown as XzPackage;
@@ -102,7 +128,8 @@ async function load(): Promise<XzModule> {
     await XzReadableStream[MAKE]?.();
     const instance = XzReadableStream[MADE];
     if (instance === undefined) throw unreadable;
-    return instance.exports;
+    const module = instance.exports;
+    return { module, counted: module.memory.buffer.byteLength };
   } catch {
     throw unreadable;
   }

@@ -37,7 +37,8 @@ export async function formOf(
   while (!first.isFile && first.position < HEAD_LIMIT) {
     const next = await chunks.next();
     if (next.done === true) break;
-    head.push(next.value);
+    // the chunk belongs to the one who reads on
+    head.push(Buffer.from(next.value));
     first.look(next.value);
   }
   const isImage = first.name === undefined || IMAGE_NAME.test(first.name);

@@ -6,13 +6,11 @@ import { DockerError, errnoOf } from "../../errors.ts";
 import { visible } from "../../mask/visible.ts";
 import type { Blobs } from "../blobs.ts";
 import { formOf } from "./archive-form.ts";
+import { FileChunks } from "./file-chunks.ts";
 import { MERGED, readFiles } from "./merged-files.ts";
 import type { ImageSource, OpenSource, SourcePart } from "./source.ts";
 import { TarReader } from "./tar-reader.ts";
 import { BrokenCompressionError, unpacked } from "./unpack.ts";
-
-/** Bytes of a file that are read at once. */
-const CHUNK = 1024 * 1024;
 
 /** How to read an archive. */
 export interface ArchiveOptions {
@@ -32,7 +30,7 @@ export function archiveStream(stream: Readable, name: string, o: ArchiveOptions 
     name,
     // oxlint-disable-next-line typescript/require-await -- others wait for an engine
     async open() {
-      return new OpenArchive(stream, o);
+      return new OpenArchive(patient(stream), o);
     },
   };
 }
@@ -50,8 +48,8 @@ export function archiveFile(path: string, name = path, o: ArchiveOptions = {}): 
         throw unusable(name, errnoOf(error));
       });
       if (found.isDirectory()) throw unusable(name, "EISDIR");
-      const stream = createReadStream(path, { highWaterMark: CHUNK });
-      return new OpenArchive(stream, o, found.isFile() ? found.size : undefined);
+      if (found.isFile()) return new OpenArchive(new FileChunks(path), o, found.size);
+      return new OpenArchive(patient(createReadStream(path)), o);
     },
   };
 }
@@ -80,14 +78,12 @@ class OpenArchive implements OpenSource {
   parts: readonly SourcePart[] | undefined;
   partial: string | undefined;
   limits: readonly string[] | undefined;
-  readonly #stream: Readable;
+  readonly #stream: Bytes;
 
-  constructor(stream: Readable, { platform }: ArchiveOptions, size?: number) {
+  constructor(stream: Bytes, { platform }: ArchiveOptions, size?: number) {
     this.#stream = stream;
     this.size = size;
     this.platform = platform;
-    // it may fail before it is read
-    stream.on("error", () => undefined);
   }
 
   async read(blobs: Blobs): Promise<void> {
@@ -109,6 +105,14 @@ class OpenArchive implements OpenSource {
     this.partial = MERGED.partial;
     this.limits = MERGED.limits;
   }
+}
+
+/** What an archive is read from, and let go of. */
+type Bytes = AsyncIterable<Buffer> & { destroy(): unknown };
+
+/** It may fail before it is read. */
+function patient(stream: Readable): Readable {
+  return stream.on("error", () => undefined);
 }
 
 /** A foreign error may quote anything; that the stream broke off is what counts. */

@@ -1,5 +1,4 @@
-import { constants } from "node:fs";
-import { open, readdir, readFile, stat } from "node:fs/promises";
+import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Platform } from "../../docker/platform.ts";
 import { DockerError } from "../../errors.ts";
@@ -8,11 +7,9 @@ import type { Blobs } from "../blobs.ts";
 import { choose } from "../descriptors.ts";
 import { parsed, text, field } from "../json.ts";
 import { blobName } from "../manifests.ts";
+import { FileChunks } from "./file-chunks.ts";
 import { BLOB_LIMIT, readGraph } from "./graph.ts";
 import type { ImageSource } from "./source.ts";
-
-/** Bytes of a blob that are read at once. */
-const CHUNK = 1024 * 1024;
 
 /** Largest `index.json`: registries take no document above it either. */
 const INDEX_LIMIT = 4 * 1024 * 1024;
@@ -91,13 +88,13 @@ async function readOthers(
   }
 }
 
-/** Waits for no pipe. Links are followed: some builders write layouts of nothing else. */
+/** Null for a pipe, too. Links are followed: some builders write layouts of nothing else. */
 async function openFile(path: string): Promise<AsyncIterable<Buffer> | null> {
-  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch(() => null);
-  if (file === null) return null;
-  if ((await file.stat()).isFile()) return file.createReadStream({ highWaterMark: CHUNK });
-  await file.close();
-  return null;
+  const isThere = await stat(path).then(
+    (found) => found.isFile(),
+    () => false,
+  );
+  return isThere ? new FileChunks(path) : null;
 }
 
 async function* chunksOf(bytes: Buffer): AsyncGenerator<Buffer> {

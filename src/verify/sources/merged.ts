@@ -1,21 +1,19 @@
-import { constants, createReadStream } from "node:fs";
+import { constants } from "node:fs";
 import { lstat, open, readdir, readlink } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import type { Pack } from "tar-stream";
 import type { Blobs } from "../blobs.ts";
+import { FileChunks } from "./file-chunks.ts";
 import { FILES, MERGED } from "./merged-files.ts";
 import type { ImageSource, OpenSource, SourcePart } from "./source.ts";
-
-/** Bytes of a file that are read at once. */
-const CHUNK = 1024 * 1024;
 
 /** Follows no link and waits for no pipe, also where one was put since the folder was read. */
 const READ_ONLY = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 /** A tar of merged files, as `--output type=tar` writes it. */
 export function mergedTar(path: string, name: string): ImageSource {
-  return mergedFiles(name, () => createReadStream(path, { highWaterMark: CHUNK }));
+  return mergedFiles(name, () => new FileChunks(path));
 }
 
 /** A folder of merged files, as `--output type=local` writes it. Links are not followed, pipes not read. */

@@ -1,6 +1,6 @@
 import type { Duplex } from "node:stream";
 import * as zlib from "node:zlib";
-import { compressionOf } from "../decompress.ts";
+import { compressionOf, createZstd, freePiece } from "../decompress.ts";
 import type { Compression } from "../decompress.ts";
 
 /** Bytes that tell a compression. */
@@ -34,15 +34,17 @@ type Decoder = Duplex & { readonly bytesWritten: number };
 
 /** The output of one zstd frame, or of gzip members without a gap. */
 async function* oneFrame(input: Input, compression: Compression): AsyncGenerator<Buffer> {
-  const decoder: Decoder =
-    compression === "gzip" ? zlib.createGunzip(OUTPUT) : zlib.createZstdDecompress(OUTPUT);
+  const decoder: Decoder = compression === "gzip" ? zlib.createGunzip(OUTPUT) : createZstd();
   let isBroken = false;
   decoder.on("error", () => (isBroken = true));
   const feeding = feed(decoder, input);
   // told by the decoder, and thrown below
   feeding.catch((error: Error) => decoder.destroy(error));
   try {
-    yield* decoder as AsyncIterable<Buffer>;
+    for await (const chunk of decoder as AsyncIterable<Buffer>) {
+      yield chunk;
+      freePiece(chunk);
+    }
     await feeding;
   } catch (error) {
     await feeding;
@@ -94,6 +96,8 @@ class Input {
   async peek(length: number): Promise<Buffer> {
     let head = (await this.next()) ?? Buffer.alloc(0);
     while (head.length < length) {
+      // a chunk is good until the next one is asked for
+      head = Buffer.from(head);
       const chunk = await this.next();
       if (chunk === undefined) break;
       head = Buffer.concat([head, chunk]);

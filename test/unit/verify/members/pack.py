@@ -73,6 +73,8 @@ FORMS = {
     "gzip-members": halves(gzip.compress),
     "zlib": zlib.compress,
     "xz": lzma.compress,
+    # 64 MiB of dictionary, and more content than that
+    "xz-large": lambda data: lzma.compress(data * 80, preset=9),
     "xz-crc32": lambda data: lzma.compress(data, check=lzma.CHECK_CRC32),
     "xz-streams": halves(lzma.compress),
     "bzip2": bz2.compress,

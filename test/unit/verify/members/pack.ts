@@ -37,8 +37,8 @@ const STREAMS: readonly Form[] = ["gzip", "gzip-members", "zlib", "zstd", "xz", 
 const isStream = (form: Form): boolean =>
   STREAMS.includes(form) || form === "xz-streams" || form.startsWith("bzip2");
 
-/** Forms that are made, but can't be read. */
-export type AnyForm = Form | "lzma" | "zip-lzma";
+/** Forms that are made, but can't be read; and one that takes long to make. */
+export type AnyForm = Form | "lzma" | "zip-lzma" | "xz-large";
 
 /** One Python for all: to start it takes longer than to pack. */
 export class Packer {
