@@ -8,8 +8,10 @@ export interface ChangePlan {
   readonly modified: readonly string[];
   /** Paths whose names alone are the container's: deleted, or a place that something is mounted on. */
   readonly names: readonly string[];
-  /** Every path whose bytes are the container's own, without the slash before it. */
+  /** Every path whose bytes are the container's own, as {@link wantedName} writes it. */
   readonly wanted: ReadonlySet<string>;
+  /** Some are no UTF-8: the engine does not say their bytes, so they can't be asked for. */
+  readonly hasOddNames: boolean;
 }
 
 /**
@@ -30,7 +32,7 @@ export function planChanges(changes: readonly FileChange[], mounts: readonly str
       plan.names.push(path);
       continue;
     }
-    wanted.add(path.slice(1));
+    wanted.add(wantedName(path.slice(1)));
     if (isBelowAny(path, fetched)) continue;
     if (kind === "modified") {
       // a folder in which something was changed
@@ -41,7 +43,17 @@ export function planChanges(changes: readonly FileChange[], mounts: readonly str
       fetched.add(path);
     }
   }
-  return { ...plan, wanted };
+  return { ...plan, wanted, hasOddNames: [...wanted].some((name) => name.includes(REPLACED)) };
+}
+
+const REPLACED = "\uFFFD";
+
+/**
+ * What a path of the container is compared by, without the slash before it. For bytes that are no
+ * UTF-8 the engine and Node write different numbers of replacement characters: here it is one.
+ */
+export function wantedName(path: string): string {
+  return path.includes(REPLACED) ? path.replaceAll(/\uFFFD+/gu, REPLACED) : path;
 }
 
 /** `/a` of `/a/b`; empty for what is in the root. */

@@ -8,7 +8,7 @@ import { DockerError } from "../../errors.ts";
 import type { Blobs } from "../blobs.ts";
 import { fields, text } from "../json.ts";
 import { cleanPath } from "../path-index.ts";
-import { parentOf, planChanges } from "./container-plan.ts";
+import { parentOf, planChanges, wantedName } from "./container-plan.ts";
 import type { ChangePlan } from "./container-plan.ts";
 import type { ImageSource, OpenSource, SourcePart } from "./source.ts";
 import { filteredTar } from "./tar-filter.ts";
@@ -32,7 +32,7 @@ const NAME = /^[a-zA-Z0-9][\w.-]*$/u;
 export interface ContainerSourceOptions {
   /** Also reads the image that it was made of. */
   readonly image?: ((id: string) => ImageSource) | undefined;
-  /** Fetches its files one by one, or takes them out of all; without, what is faster. */
+  /** Fetches its files one by one, if it can, or takes them out of all; without, what is faster. */
   readonly by?: "fetch" | "export" | undefined;
 }
 
@@ -136,7 +136,8 @@ class ContainerReader {
       const plan = planChanges(changes, mountsOf(this.#found));
       const names = await readDocument(blobs, "names", { Changes: plan.names });
       const by = this.#by ?? (await this.#faster(plan));
-      const files = await (by === "export" ? this.#export(blobs, plan) : this.#fetch(blobs, plan));
+      const isExport = by === "export" || plan.hasOddNames;
+      const files = await (isExport ? this.#export(blobs, plan) : this.#fetch(blobs, plan));
       return [settings, names, ...files];
     } catch {
       blobs.fail("the container's files could not be read: it is gone, or the engine refuses");
@@ -177,7 +178,7 @@ class ContainerReader {
   async #export(blobs: Blobs, { wanted }: ChangePlan): Promise<SourcePart[]> {
     const stream = await exportContainer(this.#engine, this.#found.Id, this.#signal);
     const own = filteredTar(stream as AsyncIterable<Buffer>, ({ path }) =>
-      wanted.has(cleanPath(path)),
+      wanted.has(wantedName(cleanPath(path))),
     );
     return [{ kind: "files", blob: await blobs.read("files", own) }];
   }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { FileChange } from "../../../../src/docker/container-files.ts";
-import { planChanges } from "../../../../src/verify/sources/container-plan.ts";
+import { planChanges, wantedName } from "../../../../src/verify/sources/container-plan.ts";
 
 /** `A /a` is added, `C /c` modified, `D /d` deleted, as docker diff prints them. */
 const changes = (...lines: string[]): FileChange[] =>
@@ -47,7 +47,15 @@ describe("what to fetch of a container", () => {
     ],
   ])("%s", (_name, given, mounts, { whole = [], modified = [], names = [] }) => {
     const plan = planChanges(changes(...given), mounts);
-    expect({ ...plan, wanted: undefined }).toEqual({ whole, modified, names, wanted: undefined });
+    const { wanted: _wanted, ...rest } = plan;
+    expect(rest).toEqual({ whole, modified, names, hasOddNames: false });
+  });
+
+  it("knows names that are no UTF-8 again, however many bytes of them were replaced", () => {
+    const plan = planChanges(changes("C /etc", "A /etc/a\uFFFD\uFFFDb"), []);
+    expect(plan.hasOddNames).toBe(true);
+    expect(plan.wanted.has(wantedName("etc/a\uFFFDb"))).toBe(true);
+    expect(plan.wanted.has(wantedName("etc/ab"))).toBe(false);
   });
 
   it("wants the bytes of every path that is the container's own", () => {
