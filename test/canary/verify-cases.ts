@@ -12,9 +12,19 @@ export function sourceCases(stage: Stage): readonly Case[] {
   return cases.map((one) => ({ ...one, onEngine: false }));
 }
 
-/** With an engine: its images and containers, by every way, and what a build makes. */
-export function engineCases(): readonly Case[] {
-  return [...images(), ...containers(), ...builds(), ...leakyOutputs()];
+/**
+ * With an engine: its images and containers, by every way, and what a build makes.
+ *
+ * @param plugins - folder of docker's buildx; empty where docker finds it by itself
+ */
+export function engineCases(plugins: string): readonly Case[] {
+  const extra = plugins === "" ? [] : [plugins];
+  const config = JSON.stringify({ cliPluginsExtraDirs: extra });
+  const files = { "../home/.docker/config.json": config };
+  const made = [...builds(), ...leakyOutputs()].map((one) =>
+    one.args.includes("--via") ? { ...one, files: { ...one.files, ...files } } : one,
+  );
+  return [...images(), ...containers(), ...made];
 }
 
 function archives({ leaky: { archive, layout, unseen } }: Stage): readonly Case[] {

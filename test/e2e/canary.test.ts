@@ -82,7 +82,7 @@ describe("IX20: no output holds a canary", () => {
     await app(["down", "--timeout", "0", CONTAINER]);
   });
 
-  const cases = [...goodCases(), ...engineCases(), ...badCases(stage)];
+  const cases = [...goodCases(), ...engineCases(testEngine().plugins), ...badCases(stage)];
   playAll(
     stage,
     cases.filter((one) => needsEngine(one)),
