@@ -15,10 +15,7 @@ const GIVEN: Readonly<Record<string, string>> = {
     'import { type Engine, type LoginStore, pullView, run, type RunOptions } from "sealmount";' +
     "declare const image: string; declare const engine: Engine; declare const auth: LoginStore;" +
     'declare const others: Omit<RunOptions, "image" | "engine" | "auth" | "onPull">;',
-  "docs/verify-reports.md":
-    'import type { Engine, Secret } from "sealmount"; declare const engine: Engine;' +
-    "declare const secrets: Secret[]; declare const signal: AbortSignal;" +
-    "declare const onProgress: (bytes: number, total?: number) => void;",
+  "docs/verify-reports.md": "",
 };
 
 it("the TypeScript of README and docs has the library's types", { timeout: 120_000 }, async () => {
@@ -35,6 +32,7 @@ it("the TypeScript of README and docs has the library's types", { timeout: 120_0
   const modules = join(ROOT, "node_modules");
   const compilerOptions = {
     noUnusedLocals: false,
+    noPropertyAccessFromIndexSignature: false,
     skipLibCheck: true,
     typeRoots: [join(modules, "@types")],
     paths: {
@@ -45,6 +43,7 @@ it("the TypeScript of README and docs has the library's types", { timeout: 120_0
   // what packages without types look like
   const include = ["*.ts", join(ROOT, "src", "**", "*.d.ts")];
   const config = { extends: join(ROOT, "tsconfig.json"), compilerOptions, include };
+  await writeFile(join(world.cwd, "package.json"), JSON.stringify({ type: "module" }));
   await writeFile(join(world.cwd, "tsconfig.json"), JSON.stringify(config));
   const tsc = join(modules, "typescript", "bin", "tsc");
   const ran = spawnSync(process.execPath, [tsc, "-p", world.cwd], { encoding: "utf8" });

@@ -13,7 +13,7 @@ const CANARY = `hostile-${randomBytes(12).toString("hex")}`;
 const SECRETS = { KEY: CANARY };
 
 /** Milliseconds: each of these took minutes, or did not end, when it was written. */
-const SOON = 15_000;
+const SOON = 60_000;
 
 /** A good image, and one more file. */
 async function withFile(name: string, content: string): Promise<Buffer> {
