@@ -34,7 +34,10 @@ const WORDS = [
   "postgres postgresql mysql mariadb mongodb mongo redis rabbitmq minio sqlite oracle database db",
   "localhost host docker internal http https www com org net example server client service app",
   "api key token access auth login my your the insert here placeholder dummy fake foo bar baz",
-  "hello world",
+  "hello world github linux amd64 arm64 javascript typescript security document application platform",
+  "environment container computer internet signature support metadata registry manager credential",
+  "passphrase keystore changeit superuser sessions session frontend backend enterprise whatever",
+  "princess football baseball sunshine",
 ]
   .join(" ")
   .split(" ")

@@ -52,6 +52,13 @@ describe("provability", () => {
     ["49201758", "provable"],
     ["12387612", "provable"],
     ["supersecret", "provable"],
+    // each of them hundreds of times in ordinary files
+    ["security", "common"],
+    ["Application", "common"],
+    ["github.com", "common"],
+    ["linux/amd64", "common"],
+    ["support@example.com", "common"],
+    ["security-7Qx", "provable"],
     ["#!$%&*()", "provable"],
     ["password-7Qx", "provable"],
     ["ab".repeat(40), "common"],
