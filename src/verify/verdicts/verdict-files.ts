@@ -37,11 +37,12 @@ export class VerdictFiles {
   read(name: string): Buffer | null {
     const path = join(this.#folder, name);
     try {
-      const { size, mtimeMs } = statSync(path);
-      if (size > MAX_FILE) return null;
+      const found = statSync(path);
+      // a pipe would never end
+      if (!found.isFile() || found.size > MAX_FILE) return null;
       const bytes = readFileSync(path);
       const now = Date.now();
-      if (now - mtimeMs > TOUCH_AFTER_MS) utimesSync(path, now / 1000, now / 1000);
+      if (now - found.mtimeMs > TOUCH_AFTER_MS) utimesSync(path, now / 1000, now / 1000);
       return bytes;
     } catch {
       return null;

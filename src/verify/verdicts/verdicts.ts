@@ -10,7 +10,6 @@ import { NeedleTable } from "../../needles/table.ts";
 import { cacheFolder } from "../../project/cache-folder.ts";
 import type { Blob } from "../blob.ts";
 import type { ScanContext } from "../content.ts";
-import { field } from "../json.ts";
 import { LocalBox } from "./local-box.ts";
 import { localKey } from "./local-key.ts";
 import { searchedNow } from "./searched.ts";
@@ -165,6 +164,6 @@ export class Verdicts implements Disposable {
  * not be read is searched again each time, so that it is told each time.
  */
 function isProved(blob: Blob): boolean {
-  const unread = field(field(blob, "members"), "unseen") ?? 0;
-  return blob.kind === "tar" && blob.trouble === undefined && blob.cached !== true && unread === 0;
+  const { kind, trouble, cached, members } = blob;
+  return kind === "tar" && trouble === undefined && cached !== true && members.unseen === 0;
 }

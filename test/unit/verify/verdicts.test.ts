@@ -368,6 +368,18 @@ describe("the files", () => {
     }
   });
 
+  it.each(["mkfifo", "mkdir"])("one that is none counts as none: %s", async (program) => {
+    await using world = await makeWorld();
+    const archive = await ociArchive(CLEAN);
+    await reportOf(world, archive);
+    const [path = ""] = await filesOf(world);
+    await rm(path);
+    await promisify(execFile)(program, [path]);
+    const report = await reportOf(world, archive);
+    expect(cachedOf(report).filter(Boolean)).toHaveLength(1);
+    expect(verdictOf(report)).toBe("clean");
+  });
+
   it("tell nothing: equal layers of two users have nothing in common", async () => {
     await using world = await makeWorld();
     await using other = await makeWorld();
