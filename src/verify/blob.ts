@@ -22,7 +22,7 @@ export interface Blob extends Content {
 const MAGIC_LENGTH = 4;
 
 /** Names in an OCI layout say what the content must hash to. */
-const BLOB_NAME = /^blobs\/(?<algorithm>sha256|sha512)\/(?<digest>[0-9a-f]{64,128})$/u;
+const BLOB_NAME = /^blobs\/(?<algorithm>sha256|sha384|sha512)\/(?<digest>[0-9a-f]{64,128})$/u;
 
 /**
  * Reads one file of an archive as it streams by: decompresses it if its first bytes say so, and
