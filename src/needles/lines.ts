@@ -1,4 +1,5 @@
 import { isPublicLabel } from "./pem.ts";
+import { publicLines } from "./public-half.ts";
 
 /**
  * Lines of a multi-line secret that are worth looking for alone: a private key leaks as much when
@@ -31,19 +32,21 @@ export function trimmed(bytes: Buffer): Buffer {
  * Left out, since they are the same in many files or public: PEM boundaries, bodies of
  * certificates and public keys (a TLS bundle holds both), the fixed first line of OpenSSH keys.
  *
- * @param onlyKeyMaterial - leave out lines without a long run of key-like characters too: a line
- *   such as `"type": "service_account",` stands in files that leak nothing
+ * @param onlyKeyMaterial - leave out what stands in files that leak nothing too: lines without a long
+ *   run of key-like characters, such as `"type": "service_account",`, and the public half of keys
  */
 export function secretLines(value: Buffer, onlyKeyMaterial: boolean): Buffer[] {
   const found: Buffer[] = [];
+  const lines = [...splitLines(value)];
+  const isPublic = onlyKeyMaterial ? publicLines(lines) : undefined;
   let publicBlock = false;
-  for (const line of splitLines(value)) {
+  for (const line of lines) {
     if (startsWith(line, PEM_DASHES)) {
       publicBlock = startsWith(line, PEM_BEGIN) && isPublicLabel(line);
       continue;
     }
     if (publicBlock || startsWith(line, OPENSSH_MAGIC)) continue;
-    if (!onlyKeyMaterial || hasKeyMaterial(line)) found.push(line);
+    if (isPublic === undefined || (!isPublic.has(line) && hasKeyMaterial(line))) found.push(line);
   }
   return found;
 }

@@ -5,7 +5,9 @@ import { copyOf } from "./encode.ts";
 const BEGIN = Buffer.from("-----BEGIN ");
 const END = Buffer.from("-----END ");
 const DASHES = Buffer.from("-----");
-const PUBLIC = [Buffer.from("CERTIFICATE"), Buffer.from("PUBLIC KEY")];
+const PUBLIC = ["CERTIFICATE", "PUBLIC KEY", "PARAMETERS", "X509 CRL"].map((word) =>
+  Buffer.from(word),
+);
 
 const COLON = 0x3a;
 const BACKSLASH = 0x5c;
@@ -18,7 +20,7 @@ for (const byte of Buffer.from(
   BASE64[byte] = 1;
 }
 
-/** True for the label of a block that anybody may have: certificates and public keys. */
+/** True for the label of a block that anybody may have: certificates, public keys, parameters. */
 export function isPublicLabel(boundary: Buffer): boolean {
   return PUBLIC.some((word) => boundary.includes(word));
 }
