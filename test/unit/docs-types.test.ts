@@ -25,7 +25,7 @@ it("the TypeScript of README and docs has the library's types", { timeout: 120_0
     const fences = Array.from(text.matchAll(/^```ts\n([\s\S]*?)^```/gm), ([, code = ""]) => code);
     expect([name, fences.length > 0]).toEqual([name, true]);
     for (const [i, code] of fences.entries()) {
-      const file = `${name.replaceAll(/\W/gu, "-")}-${i}.ts`;
+      const file = `${name.replaceAll(/\W/gu, "-")}-${i}.mts`;
       await writeFile(join(world.cwd, file), `${given}\n${code}\nexport {};\n`);
     }
   }
@@ -41,7 +41,7 @@ it("the TypeScript of README and docs has the library's types", { timeout: 120_0
     },
   };
   // what packages without types look like
-  const include = ["*.ts", join(ROOT, "src", "**", "*.d.ts")];
+  const include = ["*.mts", join(ROOT, "src", "**", "*.d.ts")];
   const config = { extends: join(ROOT, "tsconfig.json"), compilerOptions, include };
   await writeFile(join(world.cwd, "package.json"), JSON.stringify({ type: "module" }));
   await writeFile(join(world.cwd, "tsconfig.json"), JSON.stringify(config));
