@@ -66,11 +66,11 @@ function plain({ code, message, place, hint }: Omit<Failure, "exitCode">): objec
 
 /** Control characters as `\u001b`, direction marks too: text of a file or daemon stays text. */
 export function escapeControls(text: string): string {
-  // eslint-disable-next-line no-control-regex -- matching control characters is the purpose
-  return text.replace(
-    /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g,
-    (character) => {
-      return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
-    },
-  );
+  return text.replace(STEERING, (character) => {
+    return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  });
 }
+
+const STEERING =
+  // eslint-disable-next-line no-control-regex -- matching control characters is the purpose
+  /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
