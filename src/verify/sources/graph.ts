@@ -19,27 +19,35 @@ export type OpenBlob = (
 /** Blobs of one image that are read: far more than any has, so that a loop of lies ends. */
 export const BLOB_LIMIT = 10_000;
 
+/** How to read a graph. */
+export interface GraphOptions {
+  /** Leaves out the manifests for others. */
+  readonly platform?: Platform | undefined;
+  /** Opens also what is known to hold none of the secrets: whether its bytes are those, is seen then. */
+  readonly isDoubted?: boolean;
+}
+
 /**
  * Reads everything that can be reached from some documents, each blob once; not what is known to hold
  * none of the secrets.
  *
- * @param platform - leaves out the manifests for others
  * @returns the digests that were reached, also of blobs that are not there
  */
 export async function readGraph(
   blobs: Blobs,
   roots: readonly string[],
   open: OpenBlob,
-  platform?: Platform,
+  { platform, isDoubted = false }: GraphOptions = {},
 ): Promise<ReadonlySet<string>> {
   const kinds: Kinds = new Map(roots.map((digest) => [digest, "manifest"]));
+  const isKnown = (digest: string): boolean => !isDoubted && blobs.isKnown(digest);
   // a map visits what is added meanwhile
   for (const [digest, kind] of kinds) {
     if (kinds.size > BLOB_LIMIT) {
       blobs.fail(`it names more than ${BLOB_LIMIT} blobs`);
       break;
     }
-    if (blobs.isKnown(digest)) continue;
+    if (isKnown(digest)) continue;
     const chunks = await open(digest, kind).catch((error: unknown) => brokenOff(error));
     if (chunks === null) continue;
     const { json } = await blobs.read(blobName(digest), chunks);

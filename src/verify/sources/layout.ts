@@ -63,7 +63,7 @@ async function readLayout(
   const roots = wanted.flatMap((descriptor) => text(field(descriptor, "digest")) ?? []);
   const openBlob = async (digest: string): Promise<AsyncIterable<Buffer> | null> =>
     DIGEST.test(digest) ? openFile(join(folder, blobName(digest))) : null;
-  const reached = await readGraph(blobs, roots, openBlob, platform);
+  const reached = await readGraph(blobs, roots, openBlob, { platform, isDoubted: true });
   await readOthers(blobs, folder, new Set([...reached].map(blobName)));
 }
 

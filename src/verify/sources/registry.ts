@@ -69,7 +69,7 @@ async function openRoot(
     platform,
     limits: ["signatures and other artifacts that refer to the image are not searched"],
     read: async (blobs) =>
-      void (await readGraph(blobs, [digest], openIn(client, digest, root), platform)),
+      void (await readGraph(blobs, [digest], openIn(client, digest, root), { platform })),
     close: () => client[Symbol.dispose](),
   };
 }

@@ -51,8 +51,8 @@ describe("an archive that means harm ends soon, and proves nothing:", () => {
     expect(report.findings).toMatchObject([{ where: "other", path: "deep[0][0][0].key" }]);
   });
 
-  it("a manifest of 400,000 layers", { timeout: SOON }, async () => {
-    const layers = Array.from({ length: 400_000 }, (_, i) => ({ digest: `sha256:${i}` }));
+  it("a manifest of 200,000 layers", { timeout: SOON }, async () => {
+    const layers = Array.from({ length: 200_000 }, (_, i) => ({ digest: `sha256:${i}` }));
     const manifest = { config: { digest: "sha256:config" }, layers };
     const report = await verifyBytes(await withManifest(manifest), SECRETS);
     expect(verdictOf(report)).toBe("incomplete");

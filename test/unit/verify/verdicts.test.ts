@@ -99,15 +99,16 @@ describe("a layer that is clean by a verdict is not searched again", () => {
     expect(verdictOf(second)).toBe("clean");
   });
 
-  it("of a layout folder, it is not even read", async () => {
+  it("of a layout folder, it is hashed alone, and missed when it is gone", async () => {
     await using world = await makeWorld();
     const { path, layers } = await layoutOf(world, CLEAN);
     const first = await reportOf(world, layoutFolder(path));
     expect(layers).toHaveLength(2);
-    for (const layer of layers) await rm(layer);
     const second = await reportOf(world, layoutFolder(path));
     expect(cachedOf(second)).toEqual([true, true]);
     expect(uncached(second)).toEqual(first);
+    for (const layer of layers) await rm(layer);
+    expect(verdictOf(await reportOf(world, layoutFolder(path)))).toBe("incomplete");
   });
 
   it("in another image, beside a new one", async () => {

@@ -70,6 +70,22 @@ describe("OCI layout folders", () => {
     }
   });
 
+  it("a blob that was clean by its name is looked at again: it may have other bytes", async () => {
+    await using world = await makeWorld();
+    await using cache = await makeWorld();
+    const layer = await tar({ a: "1" });
+    const folder = await layoutOf(world, await ociMembers({ layers: [layer] }));
+    const again = async (): Promise<VerifyReport> =>
+      verify(layoutFolder(folder), secretsOf(SECRETS), {
+        env: { HOME: cache.cwd, XDG_CACHE_HOME: cache.cwd },
+      }).report();
+    await again();
+    const cached = await again();
+    expect([cached.layers[0]?.cached, verdictOf(cached)]).toEqual([true, "clean"]);
+    await world.write(blobPath(layer), await tar({ a: CANARY }));
+    expect((await again()).unseen).toMatchObject([{ reason: "the bytes don't match the digest" }]);
+  });
+
   it("reads no blob of a platform that was not asked for", async () => {
     await using world = await makeWorld();
     const wanted = { os: "linux", arch: "amd64" };
