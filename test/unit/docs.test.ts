@@ -74,6 +74,16 @@ describe("docs/verify.md", () => {
   });
 });
 
+describe("ARCHITECTURE.md", () => {
+  it("says of every dependency what it is for", async () => {
+    const table =
+      /## Dependencies\n([\s\S]*?)\n## /.exec(await textOf("ARCHITECTURE.md"))?.[1] ?? "";
+    const rows = Array.from(table.matchAll(/^\| ([@a-z][\w/-]+) +\|/gm), ([, name]) => name);
+    const { dependencies } = JSON.parse(await textOf("package.json")) as { dependencies: object };
+    expect(rows.slice(1).toSorted()).toEqual(Object.keys(dependencies).toSorted());
+  });
+});
+
 describe("README.md", () => {
   it("has every exit code", async () => {
     const table = /## Exit codes\n([\s\S]*?)\n## /.exec(await textOf("README.md"))?.[1] ?? "";

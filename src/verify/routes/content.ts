@@ -56,7 +56,7 @@ function openContent(client: ContentClient, { engine, id, platform }: StoredImag
     roots: [id],
     async read(blobs) {
       const reading = new StoreReading(client, stop.signal);
-      await readGraph(blobs, [id], async (digest) => reading.open(digest), platform);
+      await readGraph(blobs, [id], async (digest) => reading.open(digest), { platform });
       if (reading.isBroken) throw new RouteError("a blob could not be read to its end");
       // what an index names and the store lacks may be another platform, or just have been deleted
       if (reading.missing > 0) await checkThere(engine, id, blobs);
