@@ -122,6 +122,10 @@ async function scopeOfProof(
   const { manifest } = project;
   if (values.typed("env")) {
     const environments = values.list("env").map((flag) => chooseEnvironment({ flag, manifest }));
+    // it may be a slip, and what is not looked for is not found
+    for (const name of environments.filter((each) => !manifest.environments.has(each))) {
+      out.warn(`the manifest has no [env.${name}]: for it, what is common is looked for, no more`);
+    }
     return { environments, build: true, closed: [] };
   }
   const ring = await keyring.find();

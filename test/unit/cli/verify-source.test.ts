@@ -71,6 +71,15 @@ describe("what verify can search without an engine", () => {
     expect(await verify(["--strict", "cats.tar"])).toMatchObject({ code: 0 });
   });
 
+  it("RI18: an environment that the manifest does not have is told", async () => {
+    await world.write("cats.tar", await ociArchive({ layers: [{ a: "1" }] }));
+    const slip = await call(world, ["verify", "--env", "prdo", "cats.tar"]);
+    expect(slip.stderr).toContain(
+      "the manifest has no [env.prdo]: for it, what is common is looked",
+    );
+    expect((await verify(["cats.tar"])).stderr).not.toContain("the manifest has no");
+  });
+
   it("RI18: a manifest without secrets proves nothing", async () => {
     await using empty = await makeWorld();
     await call(empty, ["init", "--app", "dogs"]);
