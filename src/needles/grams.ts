@@ -31,8 +31,8 @@ export interface GramLayout {
 /** Holds pieces of needles: wipe it. */
 export class GramTable {
   readonly layout: GramLayout;
-  readonly bytes: Uint8Array;
-  readonly #slots: Int32Array;
+  #bytes: Uint8Array<ArrayBuffer>;
+  #slots: Int32Array;
 
   /** @param most - grams that are going to be put */
   constructor(most: number) {
@@ -47,8 +47,26 @@ export class GramTable {
       slotMask: 2 ** slotBits - 1,
     };
     const memory = new ArrayBuffer(slots + 2 ** slotBits * SLOT_BYTES);
-    this.bytes = new Uint8Array(memory);
+    this.#bytes = new Uint8Array(memory);
     this.#slots = new Int32Array(memory, slots);
+  }
+
+  /** Bytes of memory that it takes. */
+  get size(): number {
+    return this.#bytes.length;
+  }
+
+  /**
+   * Moves to the begin of other memory, where WebAssembly reads it: a table of 10,000 needles has some
+   * 9 MB. What it had is overwritten and given back.
+   */
+  moveTo(memory: ArrayBuffer): void {
+    const old = this.#bytes;
+    this.#bytes = new Uint8Array(memory, 0, old.length);
+    this.#slots = new Int32Array(memory, this.layout.slots, this.#slots.length);
+    this.#bytes.set(old);
+    old.fill(0);
+    old.buffer.transfer(0);
   }
 
   /**
@@ -60,7 +78,7 @@ export class GramTable {
   put(gram: number, number: number): number {
     const hash = Math.imul(gram, GRAM_FACTOR);
     const bit = filterBit(gram, hash >>> this.layout.filterShift);
-    this.bytes[bit >>> 3] = (this.bytes[bit >>> 3] ?? 0) | (1 << (bit & 7));
+    this.#bytes[bit >>> 3] = (this.#bytes[bit >>> 3] ?? 0) | (1 << (bit & 7));
     const slot = this.#find(gram, hash);
     const old = this.#slots[slot + 1] ?? 0;
     this.#slots[slot] = gram;
@@ -72,13 +90,13 @@ export class GramTable {
   get(gram: number): number {
     const hash = Math.imul(gram, GRAM_FACTOR);
     const bit = filterBit(gram, hash >>> this.layout.filterShift);
-    if ((((this.bytes[bit >>> 3] ?? 0) >>> (bit & 7)) & 1) === 0) return 0;
+    if ((((this.#bytes[bit >>> 3] ?? 0) >>> (bit & 7)) & 1) === 0) return 0;
     return this.#slots[this.#find(gram, hash) + 1] ?? 0;
   }
 
   /** Forgets every gram. */
   wipe(): void {
-    this.bytes.fill(0);
+    this.#bytes.fill(0);
   }
 
   /** Index in #slots of the gram, or of the empty slot that ends the search for it. */

@@ -106,24 +106,32 @@ export class NeedleSearch {
 /** Below this, bytes are searched where they are: it costs less than to make a scanner. */
 const SMALL = 32 * 1024;
 
+/** The same where there is a scanner: less than to copy them. */
+const TINY = 1024;
+
 /** Every occurrence in one piece of bytes, in no particular order. */
 export function findAll(table: NeedleTable, bytes: Buffer): Hit[] {
   const hits: Hit[] = [];
-  if (bytes.length > SMALL) {
+  const isSmall = bytes.length <= (table.hasScanner ? TINY : SMALL);
+  if (!isSmall && bytes.length > BLOCK) {
     const search = new NeedleSearch(table);
     search.write(bytes, (hit) => hits.push(hit));
     search.end();
     return hits;
   }
-  probe(table, bytes, {
-    from: 0,
-    next: (from, end) => table.next(bytes, from, end),
-    onStart: ({ needle, wraps, start }) => {
-      const candidate = new Candidate(needle, start, wraps);
-      if (candidate.read(bytes.subarray(start)) && candidate.isComplete)
-        hits.push(hitOf(candidate));
-    },
-  });
+  const onStart = ({ needle, wraps, start }: Start): void => {
+    const candidate = new Candidate(needle, start, wraps);
+    if (candidate.read(bytes.subarray(start)) && candidate.isComplete) hits.push(hitOf(candidate));
+  };
+  if (isSmall) {
+    const next: Scanner["next"] = (from, end) => table.next(bytes, from, end);
+    probe(table, bytes, { from: 0, next, onStart });
+    return hits;
+  }
+  const { text, next } = table.scanner();
+  bytes.copy(text);
+  probe(table, bytes, { from: 0, next, onStart });
+  text.fill(0, 0, bytes.length);
   return hits;
 }
 

@@ -50,6 +50,11 @@ export class NeedleTable {
     for (const [index, needle] of this.#registered.entries()) this.#register(index, needle);
   }
 
+  /** True when there is a scanner: to make one takes longer than to search a few bytes. */
+  get hasScanner(): boolean {
+    return this.#scanner !== undefined;
+  }
+
   /** The scanner of this table, for one piece of text at a time. */
   scanner(): Scanner {
     return (this.#scanner ??= makeScanner(this.#grams, this));

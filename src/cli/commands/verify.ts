@@ -16,6 +16,7 @@ import {
   type VerifyReport,
   verifyView,
 } from "../../index.ts";
+import { preferLessMemory } from "../memory.ts";
 import type { Context, Handler } from "../spec.ts";
 import { type KeySearch, keyringOf } from "./keyring.ts";
 import { protect } from "./masking.ts";

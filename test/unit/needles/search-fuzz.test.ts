@@ -69,7 +69,8 @@ function compare(
   const name = (hit: Hit): string => `${indices.get(hit.needle)}@${hit.offset}+${hit.length}`;
   const table = new NeedleTable(needles);
   const streamed = searchChunks(table, chunksOf(random, parts)).map(name);
-  for (const found of [streamed, findAll(table, text).map(name)]) {
+  const fresh = new NeedleTable(needles);
+  for (const found of [streamed, findAll(table, text).map(name), findAll(fresh, text).map(name)]) {
     const all = new Set(found);
     const missed = [...promised].filter((hit) => !all.has(hit));
     const wrong = [...all].filter((hit) => !possible.has(hit));
