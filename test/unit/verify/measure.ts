@@ -27,6 +27,8 @@ export interface Measured {
  * TypeScript, which Node takes some 50 MB to read.
  */
 const PROGRAM = `
+  // as the command line does, in src/cli/memory.ts
+  require("node:v8").setFlagsFromString("--optimize-for-size");
   const { randomBytes } = require("node:crypto");
   const { readFileSync } = require("node:fs");
   const [dist, path, value, others] = process.argv.slice(1);
