@@ -4,7 +4,7 @@ import { Secret } from "../../src/secret/secret.ts";
 import type { Finding, VerifyReport } from "../../src/verify/model.ts";
 import { engineImage } from "../../src/verify/sources/engine.ts";
 import { verify } from "../../src/verify/verify.ts";
-import type { MadeImage } from "./make.ts";
+import type { Recipe } from "./make.ts";
 import { KEY } from "./model.ts";
 import type { EngineTraits, Expected, LeakCase } from "./model.ts";
 
@@ -21,10 +21,7 @@ export interface Answer {
 }
 
 /** Searches an image of the engine for the secrets of its case. */
-export async function verifyImage(
-  engine: Engine,
-  { tag, secrets }: MadeImage,
-): Promise<VerifyReport> {
+export async function verifyImage(engine: Engine, { tag, secrets }: Recipe): Promise<VerifyReport> {
   const taken = [...secrets].map(([name, value]) => Secret.take(name, Buffer.from(value)));
   try {
     return await verify(engineImage(engine, tag), taken).report();

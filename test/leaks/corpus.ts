@@ -1,12 +1,13 @@
 /** Makes and verifies cases on this run's engine. */
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { resolveEndpoint } from "../../src/docker/endpoint.ts";
 import { Engine } from "../../src/docker/engine.ts";
-import { dockerCli, dockerOut, engineHost, engineVersion } from "../engine/current.ts";
+import { dockerOut, engineHost, engineVersion } from "../engine/current.ts";
+import { makeImages } from "./build.ts";
 import { answerOf, verifyImage } from "./check.ts";
 import type { Answer } from "./check.ts";
-import { makeImage } from "./make.ts";
+import { writeRecipe } from "./make.ts";
+import type { Recipe } from "./make.ts";
 import type { EngineTraits, LeakCase } from "./model.ts";
 import { peersFind } from "./peers.ts";
 
@@ -25,10 +26,14 @@ export interface CorpusOptions {
   readonly peers: readonly string[];
 }
 
+/** Images that one docker client builds: its start counts no longer, and the first come soon. */
+const AT_A_TIME = 16;
+
 export class Corpus {
   readonly traits: EngineTraits;
   readonly #engine: Engine;
   readonly #options: CorpusOptions;
+  readonly #made = new Map<LeakCase, Promise<Recipe>>();
   readonly #tags: string[] = [];
 
   private constructor(traits: EngineTraits, engine: Engine, options: CorpusOptions) {
@@ -48,23 +53,55 @@ export class Corpus {
     return undefined;
   }
 
-  /** Makes the image of a case, and verifies it. */
+  /** Begins to make the images of cases, in their order; returns at once. */
+  make(cases: readonly LeakCase[]): void {
+    let before: Promise<unknown> = Promise.resolve();
+    for (let at = 0; at < cases.length; at += AT_A_TIME) {
+      const batch = cases.slice(at, at + AT_A_TIME);
+      const recipes = before.then(async () =>
+        Promise.all(batch.map(async (one) => this.#write(one))),
+      );
+      const built = recipes.then(async (all) => makeImages(all, this.#options.folder));
+      for (const [i, one] of batch.entries()) {
+        const made = recipes.then(async (all) => this.#whenMade(all[i], built));
+        // told when the case is run
+        made.catch(() => undefined);
+        this.#made.set(one, made);
+      }
+      before = built.catch(() => undefined);
+    }
+  }
+
+  /** Verifies the image of a case, once it is made. */
   async run(one: LeakCase): Promise<Outcome> {
-    const number = this.#tags.length;
-    const tag = `smtest-leaks-${process.pid}:${number}`;
-    this.#tags.push(tag);
-    const folder = join(this.#options.folder, String(number));
-    await mkdir(folder);
-    const made = await makeImage(one, { folder, tag });
-    const answer = answerOf(await verifyImage(this.#engine, made));
+    const recipe = await this.#made.get(one);
+    if (recipe === undefined) throw new Error(`no image is made of: ${one.name}`);
+    const answer = answerOf(await verifyImage(this.#engine, recipe));
     const { peers } = this.#options;
     if (peers.length === 0) return { answer, peers: {} };
-    return { answer, peers: await peersFind(peers, tag, join(folder, "saved")) };
+    return { answer, peers: await peersFind(peers, recipe.tag, join(recipe.folder, "saved")) };
   }
 
   /** Removes the images. */
   async close(): Promise<void> {
-    if (this.#tags.length > 0) await dockerCli(["rmi", "--force", ...this.#tags]);
+    await Promise.allSettled(this.#made.values());
+    // all at once: containerd's store goes through all that it has after each, or after many
+    const tags = this.#tags.splice(0);
+    await Promise.all(tags.map(async (tag) => this.#engine.removeImage(tag, { force: true })));
+  }
+
+  async #write(one: LeakCase): Promise<Recipe> {
+    const number = this.#tags.length;
+    const tag = `smtest-leaks-${process.pid}:${number}`;
+    this.#tags.push(tag);
+    return writeRecipe(one, { folder: join(this.#options.folder, String(number)), tag });
+  }
+
+  /** One that can't be made spoils its batch: then each is made by itself, to know which it is. */
+  async #whenMade(recipe: Recipe | undefined, built: Promise<void>): Promise<Recipe> {
+    if (recipe === undefined) throw new RangeError("no such case in the batch");
+    await built.catch(async () => makeImages([recipe], this.#options.folder));
+    return recipe;
   }
 }
 

@@ -52,8 +52,8 @@ export interface LeakCase {
   /** A Python program that makes more of the context, with `tools.py` in scope. Holds no value. */
   readonly python?: string;
   readonly buildArgs?: Readonly<Record<string, Template | ((values: Values) => string)>>;
-  /** More arguments of `docker build`; `TAG` stands for the image's name. */
-  readonly flags?: readonly Template[];
+  /** What else `docker build` is told. */
+  readonly build?: BuildSettings;
   /** Only engines with this store can make such an image. */
   readonly store?: Store;
   /** Every place that must be found; nothing else may be. Empty for a clean image. */
@@ -62,6 +62,16 @@ export interface LeakCase {
   readonly unread?: readonly string[];
   /** Secrets that the report must list as unproved. */
   readonly unproved?: readonly string[];
+}
+
+/** Arguments of `docker build`. */
+export interface BuildSettings {
+  readonly labels?: Readonly<Record<string, Template>>;
+  /** The stage that is built. */
+  readonly target?: string;
+  readonly provenance?: "max";
+  /** More fields of `--output type=image`. */
+  readonly output?: Template;
 }
 
 /** A place that must be found. */

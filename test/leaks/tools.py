@@ -1,5 +1,7 @@
-"""What the Python programs of the corpus have in scope: Python's own encoders and archives, so that
-no disguise is made by the code that is tested. The working directory is the build context."""
+"""Runs the Python programs of the corpus. What they have in scope: Python's own encoders and archives,
+so that no disguise is made by the code that is tested. The working directory is the build context.
+
+stdin: JSON, pairs of a case's folder and its program."""
 
 import base64
 import bz2
@@ -12,6 +14,7 @@ import os
 import pathlib
 import shlex
 import subprocess
+import sys
 import tarfile
 import urllib.parse
 import zipfile
@@ -53,3 +56,11 @@ def tarred(files, mode="w", format=tarfile.GNU_FORMAT, **fields):
                 setattr(info, field, content)
             archive.addfile(info, io.BytesIO(data))
     return out.getvalue()
+
+
+if __name__ == "__main__":
+    scope = dict(globals())
+    for folder, program in json.load(sys.stdin):
+        os.chdir(os.path.join(folder, "context"))
+        os.environ["SECRETS"] = os.path.join(folder, "secrets")
+        exec(program, dict(scope))

@@ -81,7 +81,7 @@ const USED: readonly Omit<LeakCase, "group" | "expect">[] = [
       "FROM early",
       mounted(`cat ${SECRET} > /key`),
     ],
-    flags: ["--target", "early"],
+    build: { target: "early" },
   },
 ];
 

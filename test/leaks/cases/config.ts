@@ -54,7 +54,7 @@ const CONFIG: readonly Omit<LeakCase, "group">[] = [
     name: "LABEL with characters that JSON escapes",
     secrets: { "prod/KEY": "special" },
     dockerfile: [BASE],
-    flags: ["--label", "org.example.token={{KEY}}"],
+    build: { labels: { "org.example.token": "{{KEY}}" } },
     expect: [inLabel("org.example.token")],
   },
   {
@@ -165,7 +165,7 @@ const STAGES: readonly Omit<LeakCase, "group">[] = [
   {
     name: "an early stage as the target",
     dockerfile: [`${BASE} AS early`, mounted(`cat ${SECRET} > /key`), BASE, "RUN true"],
-    flags: ["--target", "early"],
+    build: { target: "early" },
     expect: [inFile("/key")],
   },
 ];
@@ -185,7 +185,7 @@ const ATTESTATIONS: readonly Omit<LeakCase, "group">[] = [
       "COPY --from=made /out /out",
     ],
     ...TOKEN,
-    flags: ["--provenance", "mode=max"],
+    build: { provenance: "max" },
     expect: [
       inAttestation("predicate.buildConfig.llbDefinition[1].op.Op.exec.meta.env[1]"),
       inAttestation("predicate.invocation.parameters.args.build-arg:TOKEN"),
@@ -200,7 +200,7 @@ const ATTESTATIONS: readonly Omit<LeakCase, "group">[] = [
       BASE,
       "COPY --from=made /bin/true /out",
     ],
-    flags: ["--provenance", "mode=max"],
+    build: { provenance: "max" },
     expect: [
       inAttestation("predicate.buildConfig.llbDefinition[1].op.Op.exec.meta.args[2]"),
       // the whole Dockerfile
@@ -213,7 +213,7 @@ const ATTESTATIONS: readonly Omit<LeakCase, "group">[] = [
     name: "an annotation",
     store: "containerd",
     dockerfile: [BASE, "RUN true"],
-    flags: ["--output", "type=image,name=TAG,annotation.org.example.token={{KEY}}"],
+    build: { output: "annotation.org.example.token={{KEY}}" },
     expect: [{ where: "manifest", path: "annotations.org.example.token" }],
   },
 ];
