@@ -72,6 +72,7 @@ async function searchImage(context: Context, options: ProofOptions): Promise<Ver
     const cache = !values.flag("no-cache");
     const unopened = scope.closed.map((name) => `${name}/*`);
     const ways = { signal, env, cache, unopened, onProgress: view.onProgress };
+    preferLessMemory();
     return await verify(source, secrets, ways).report();
   } finally {
     view.end();
