@@ -33,6 +33,9 @@ export interface JsonText {
   readonly isName: boolean;
 }
 
+/** Names of a path that are kept: to copy a path at each level of a million would never end. */
+const LONGEST_PATH = 64;
+
 /** Every string of a document, names included. Iterative: depth is bounded by memory alone. */
 export function* jsonTexts(document: unknown): Generator<JsonText> {
   const stack: { path: readonly string[]; value: unknown }[] = [{ path: [], value: document }];
@@ -41,7 +44,7 @@ export function* jsonTexts(document: unknown): Generator<JsonText> {
     if (typeof value === "string") yield { path, text: value, isName: false };
     if (typeof value !== "object" || value === null) continue;
     for (const [name, child] of Object.entries(value).toReversed()) {
-      const childPath = [...path, name];
+      const childPath = path.length < LONGEST_PATH ? [...path, name] : path;
       if (!Array.isArray(value)) yield { path: childPath, text: name, isName: true };
       stack.push({ path: childPath, value: child });
     }
