@@ -28,11 +28,10 @@ export class PassedOver implements BlobReader {
   }
 
   // oxlint-disable-next-line typescript/require-await -- as above
-  async end(isComplete: boolean): Promise<Blob> {
+  async end(isComplete: boolean, reason = "the archive is cut off"): Promise<Blob> {
     const isOther =
       this.#hash !== undefined && !this.#name.endsWith(`/${this.#hash.digest("hex")}`);
     const mismatch = isOther ? "the bytes don't match the digest" : undefined;
-    const trouble = isComplete ? mismatch : "the archive is cut off";
-    return blobOf(this.#name, this.#verdict, trouble);
+    return blobOf(this.#name, this.#verdict, isComplete ? mismatch : reason);
   }
 }
