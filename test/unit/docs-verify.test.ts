@@ -81,7 +81,7 @@ describe("docs/verify-sources.md", () => {
   });
 
   it.each([
-    ["an image of the engine", "engine", ["cats", "ghcr.io/cats/api:1", "docker-daemon:NAME"]],
+    ["an image of the engine", "engine", ["cats", "ghcr.io/cats/api:1", "docker-daemon:name"]],
     ["an image in a registry", "registry", ["docker://HOST:5000/name:TAG", "docker://HOST/name"]],
     ["an archive; or the folder", "path", ["/x", "./x", "../x", "x.tar", "x.tar.gz", "x.tgz"]],
     ["an archive: what kind", "archive", ["docker-archive:FILE", "oci-archive:FILE"]],
@@ -123,14 +123,15 @@ function codeOf(report: library.VerifyReport, strict: boolean): number {
 
 /** A figure of a page, and the line of the source that it repeats. */
 const FIGURES: readonly (readonly [page: string, words: string, file: string, line: string])[] = [
-  ["verify.md", "| 4 levels ", "members/limits.ts", "DEPTH = 4;"],
-  ["verify.md", "of a layer         | 64 MiB", "members/limits.ts", "LARGEST_FILE = 64 * MIB;"],
-  ["verify.md", "at a time          | 32 MiB", "members/limits.ts", "LARGEST_HELD = 32 * MIB;"],
-  ["verify.md", "| 256 MiB ", "members/limits.ts", "LARGEST_OUTPUT = 256 * MIB;"],
-  ["verify.md", "| 1,000 times, or to 4 MiB", "members/limits.ts", "GROWTH = 1000;"],
-  ["verify.md", "| 1,000 times, or to 4 MiB", "members/limits.ts", "FREE_GROWTH = 4 * MIB;"],
-  ["verify.md", "| 8 GiB ", "members/limits.ts", "LARGEST_LAYER = 8 * 1024 * MIB;"],
-  ["verify.md", "| 200,000 ", "members/zip.ts", "MOST_ENTRIES = 200_000;"],
+  ["verify.md", "| 4 levels ", "members/limits.ts", "depth: 4,"],
+  ["verify.md", "| 64 MiB", "members/limits.ts", "file: 64 * MIB,"],
+  ["verify.md", "| 32 MiB", "members/limits.ts", "inner: 32 * MIB,"],
+  ["verify.md", "| 96 MiB", "members/limits.ts", "held: 96 * MIB,"],
+  ["verify.md", "| 256 MiB ", "members/limits.ts", "output: 256 * MIB,"],
+  ["verify.md", "| 1,000 times, or to 4 MiB", "members/limits.ts", "growth: 1000,"],
+  ["verify.md", "| 1,000 times, or to 4 MiB", "members/limits.ts", "freeGrowth: 4 * MIB,"],
+  ["verify.md", "| 8 GiB ", "members/limits.ts", "layer: 8 * 1024 * MIB,"],
+  ["verify.md", "| 200,000 ", "members/limits.ts", "zipEntries: 200_000,"],
   ["verify.md", "64, 70 or 76", "../needles/forms.ts", "WRAP_COLUMNS = [64, 70, 76]"],
   ["verify.md", "over 64 KiB", "../needles/forms.ts", "LONGEST_ESCAPED = 64 * 1024;"],
   ["verify.md", "than 8 bytes", "../needles/provability.ts", "SHORTEST_PROVABLE = 8;"],
