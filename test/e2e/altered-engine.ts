@@ -12,6 +12,15 @@ export function withRequest(engine: Engine, before: (body: unknown) => Promise<v
   return proxied(engine, { request });
 }
 
+/** With something done before a container is started. */
+export function withStart(engine: Engine, before: () => Promise<void>): Engine {
+  const startContainer = async (id: string): Promise<void> => {
+    await before();
+    await engine.startContainer(id);
+  };
+  return proxied(engine, { startContainer });
+}
+
 /** With other mount options for volumes; without any they lie on its disk. */
 export function withVolumes(engine: Engine, change: (o: string) => string): Engine {
   const createVolume = async (body: object): Promise<string> => {

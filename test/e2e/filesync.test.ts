@@ -213,7 +213,8 @@ describe("bad context", () => {
     const { imageId, error, failures } = await syncBuild({ context: world.cwd, onRequest });
     const text = `file in the build context ${how} while the build read it`;
     expect(imageId).toBeNull();
-    expect(error).toContain(text);
+    // 20.10 may see the end of the stream before the words that came with it
+    expect(error).toMatch(new RegExp(`${text}|^EOF$`));
     expect(failures).toEqual([expect.objectContaining({ code: "BUILD_CONTEXT", message: text })]);
   });
 

@@ -5,7 +5,7 @@ import { connect, type Socket } from "node:net";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 
 import { resolveEndpoint } from "../../src/docker/endpoint.ts";
 import { Engine } from "../../src/docker/engine.ts";
@@ -14,6 +14,7 @@ import { dockerCli, dockerOut, engineHost, testEngine } from "../engine/current.
 import { restartEngine } from "../engine/engine.ts";
 import { canary } from "../support/canary.ts";
 import { makeWorld } from "../support/temp.ts";
+import { withStart } from "./altered-engine.ts";
 import { expectClean, runIn, secret, sweep, theEngine } from "./run-harness.ts";
 import { APP_IMAGE, buildImages, removeImages } from "./run-image.ts";
 
@@ -210,23 +211,20 @@ describe.each(KINDS)("run: bad input, files by %s", (delivery) => {
 describe("run: an engine that goes", () => {
   it.each(KINDS)("restarted between create and start, files by %s", async (delivery) => {
     const name = `smtest-restart-${process.pid}-${delivery}`;
-    let restarted: Promise<void> | undefined;
+    const restart = vi.fn(async () => restartEngine(testEngine()));
     const ran = runIn({
       delivery,
-      engine: await Engine.connect((await theEngine()).endpoint),
+      engine: withStart(await Engine.connect((await theEngine()).endpoint), restart),
       entries: [secret("A", "purr")],
       files: [{ name: "A" }],
       command: ["sh", "-c", "cat /run/secrets/A; sleep 30"],
       container: { ...ROOT, rm: false, name },
-      onPhase: (phase) => {
-        if (phase === "attach") restarted = restartEngine(testEngine());
-      },
     });
     const outcome = await ran.then(
       () => "ran",
       (error: { code: string }) => error.code,
     );
-    await restarted;
+    expect(restart).toHaveBeenCalledOnce();
     const state = await dockerCli(["inspect", "-f", "{{.State.Running}}", name]);
     const isRunning = state.stdout.trim() === "true";
     const read = await dockerCli(["exec", name, "cat", "/run/secrets/A"]);

@@ -3,8 +3,8 @@
  * contexts, one docker client builds them all. Each is a build of its own, with its own Dockerfile and
  * context; what is shared is the start of the client, which takes as long as such a build.
  */
-import { randomUUID } from "node:crypto";
-import { writeFile } from "node:fs/promises";
+import { randomInt, randomUUID } from "node:crypto";
+import { lutimes, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { dockerOut } from "../engine/current.ts";
 import { run } from "../support/process.ts";
@@ -41,6 +41,7 @@ async function runPrograms(recipes: readonly Recipe[]): Promise<void> {
 }
 
 async function bake(recipes: readonly Recipe[], folder: string): Promise<void> {
+  await Promise.all(recipes.map(giveOwnTime));
   const targets = recipes.map((recipe, i) => [`image-${i}`, targetOf(recipe)] as const);
   const file = join(folder, `bake-${randomUUID()}.json`);
   await writeFile(file, JSON.stringify({ target: Object.fromEntries(targets) }));
@@ -48,6 +49,18 @@ async function bake(recipes: readonly Recipe[], folder: string): Promise<void> {
   await dockerOut(["buildx", "bake", "--progress", "quiet", "--file", file, ...names], {
     cwd: folder,
   });
+}
+
+/**
+ * Gives all files of a context a time that no other has. The builds of one bake share what the engine
+ * has of their contexts, and it takes a file of the same name, size and time for the same: files that
+ * are written within one tick of the clock (4 ms) were mistaken for those of another case.
+ */
+async function giveOwnTime({ folder }: Recipe): Promise<void> {
+  const time = randomInt(1_000_000_000, 1_700_000_000);
+  const context = join(folder, "context");
+  const names = await readdir(context, { recursive: true });
+  for (const name of names) await lutimes(join(context, name), time, time);
 }
 
 /** As `docker buildx bake` reads it. */
