@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { resolveEndpoint } from "../../src/docker/endpoint.ts";
 import { Engine } from "../../src/docker/engine.ts";
+import type { VerifyReport } from "../../src/verify/model.ts";
 import { dockerOut, engineHost, engineVersion } from "../engine/current.ts";
 import { makeImages } from "./build.ts";
 import { answerOf, verifyImage } from "./check.ts";
@@ -14,6 +15,8 @@ import { peersFind } from "./peers.ts";
 /** What a case came to. */
 export interface Outcome {
   readonly answer: Answer;
+  /** What was read to find it, for whoever finds it wrong. */
+  readonly read: string;
   /** By name of another scanner: whether it reported anything. Empty unless asked for. */
   readonly peers: Readonly<Record<string, boolean>>;
 }
@@ -76,10 +79,11 @@ export class Corpus {
   async run(one: LeakCase): Promise<Outcome> {
     const recipe = await this.#made.get(one);
     if (recipe === undefined) throw new Error(`no image is made of: ${one.name}`);
-    const answer = answerOf(await verifyImage(this.#engine, recipe));
+    const report = await verifyImage(this.#engine, recipe);
+    const outcome = { answer: answerOf(report), read: readBy(report) };
     const { peers } = this.#options;
-    if (peers.length === 0) return { answer, peers: {} };
-    return { answer, peers: await peersFind(peers, recipe.tag, join(recipe.folder, "saved")) };
+    if (peers.length === 0) return { ...outcome, peers: {} };
+    return { ...outcome, peers: await peersFind(peers, recipe.tag, join(recipe.folder, "saved")) };
   }
 
   /** Removes the images. */
@@ -103,6 +107,12 @@ export class Corpus {
     await built.catch(async () => makeImages([recipe], this.#options.folder));
     return recipe;
   }
+}
+
+/** `folders, sha256:…: 293 files in 2140160 bytes, 1 files in 2048 bytes` */
+function readBy({ route, configs, layers }: VerifyReport): string {
+  const each = layers.map(({ files, bytes }) => `${files} files in ${bytes} bytes`);
+  return `${route?.name}, ${configs.join(" ")}: ${each.join(", ")}`;
 }
 
 async function traitsOfEngine(): Promise<EngineTraits> {
