@@ -67,18 +67,21 @@ export class BatchWork {
     }
     const files: FileResult[] = [];
     const total = { count: 0, bytes: 0 };
+    let isRead = true;
     for (const [index, { kind, start, length, hits }] of batch.files.entries()) {
       const file = { kind, bytes: Buffer.from(batch.bytes, start, length), hits: this.#hits(hits) };
       const { log, unread, count, bytes } = await this.#unpacker.unpack(file, this.#layer.budget);
       total.count += count;
       total.bytes += bytes;
+      isRead &&= unread.count === 0;
       const { places, omitted } = log;
       if (places.length + unread.count === 0) continue;
       const { named } = unread;
       files.push({ index, log: { places, omitted }, unread: { named, count: unread.count } });
     }
-    // given back at once: see free() of decompress.ts
-    batch.bytes.transfer(0);
+    // given back at once: see free() of decompress.ts. A decoder that was given up may still read it in
+    // a thread of Node's; then the collector knows when it has ended
+    if (isRead) batch.bytes.transfer(0);
     return { files, ...total };
   }
 
