@@ -63,6 +63,8 @@ function archives({ leaky: { archive, layout, unseen } }: Stage): readonly Case[
 }
 
 function streams({ leaky: { archive } }: Stage): readonly Case[] {
+  // blobs stand by their digests, which are others in each run: the first one may begin with a value
+  const beginning = archive.subarray(0, 520);
   const stream = (title: string, exit: number, stdin: Uint8Array | string): Case => ({
     title: `verify of standard input, ${title}`,
     args: ["verify", "-"],
@@ -73,10 +75,10 @@ function streams({ leaky: { archive } }: Stage): readonly Case[] {
   return [
     stream("leaky", 8, archive),
     stream("leaky and cut", 8, archive.subarray(0, -1500)),
-    stream("cut at its first blob", 6, archive.subarray(0, 700)),
+    stream("cut at its first blob", 6, beginning),
     stream("empty", 6, ""),
     stream("that is no archive", 6, loose.repeat(100)),
-    stream("broken gzip", 6, gzipSync(archive).subarray(0, 300)),
+    stream("broken gzip", 6, gzipSync(beginning).subarray(0, -12)),
     {
       ...stream("that is a terminal", 2, ""),
       only: "terminal",
