@@ -6,7 +6,10 @@ import type { EscapeTable } from "./escape-table.ts";
  * Every result has memory of its own; the caller wipes it.
  */
 
-const STANDARD = Buffer.from("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/");
+/** The digits of base64, in the order of their values. */
+export const BASE64_DIGITS = Buffer.from(
+  "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/",
+);
 const URL_SAFE = Buffer.from("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_");
 const BASE32 = Buffer.from("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567");
 const HEX = { lower: Buffer.from("0123456789abcdef"), upper: Buffer.from("0123456789ABCDEF") };
@@ -31,7 +34,7 @@ export interface Base64Options {
  * are dropped (RFC 4648, sections 4 and 5).
  */
 export function base64Inside(bytes: Buffer, o: Base64Options): Buffer {
-  const alphabet = o.alphabet === "base64" ? STANDARD : URL_SAFE;
+  const alphabet = o.alphabet === "base64" ? BASE64_DIGITS : URL_SAFE;
   return inside(bytes, { ...o, alphabet, bits: 6 });
 }
 

@@ -1,4 +1,4 @@
-import { copyOf } from "./encode.ts";
+import { BASE64_DIGITS, copyOf } from "./encode.ts";
 
 /** Bodies of PEM blocks (RFC 7468): a private key leaks as much on one line as on many. */
 
@@ -14,11 +14,7 @@ const BACKSLASH = 0x5c;
 const PADDING = 0x3d;
 
 const BASE64 = new Uint8Array(256);
-for (const byte of Buffer.from(
-  "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/",
-)) {
-  BASE64[byte] = 1;
-}
+for (const byte of BASE64_DIGITS) BASE64[byte] = 1;
 
 /** True for the label of a block that anybody may have: certificates, public keys, parameters. */
 export function isPublicLabel(boundary: Buffer): boolean {

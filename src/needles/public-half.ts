@@ -2,15 +2,12 @@
  * The public half of a private key stands in it too, and some lines hold nothing else: they are also
  * in the public key, and in certificates on one line, which leak nothing.
  */
+import { BASE64_DIGITS } from "./encode.ts";
 
 const DASH = 0x2d;
 
 const DIGITS = new Int8Array(256).fill(-1);
-for (const [value, byte] of Buffer.from(
-  "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/",
-).entries()) {
-  DIGITS[byte] = value;
-}
+for (const [value, byte] of BASE64_DIGITS.entries()) DIGITS[byte] = value;
 
 /**
  * The lines of PEM blocks that hold nothing but a piece of the public half of a key of RSA or of an

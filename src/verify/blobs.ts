@@ -2,7 +2,7 @@ import { SealmountError } from "../errors.ts";
 import { BlobScan } from "./blob.ts";
 import type { Blob } from "./blob.ts";
 import type { ScanContext } from "./content.ts";
-import { blobName } from "./manifests.ts";
+import { blobName } from "./digest-name.ts";
 import { RecordTally } from "./records.ts";
 import { PassedOver } from "./verdicts/passed-over.ts";
 import { blobOf } from "./verdicts/verdict.ts";

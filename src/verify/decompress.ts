@@ -103,7 +103,8 @@ function withoutZeros(bytes: Buffer): Buffer {
   return bytes.subarray(start);
 }
 
-type ZlibStream = Duplex & { readonly bytesWritten: number };
+/** `bytesWritten`: bytes of the input that were used. */
+export type ZlibStream = Duplex & { readonly bytesWritten: number };
 
 /** One decoder of Node's: a zstd frame, gzip members without a gap, one deflate stream. */
 export class Decoder {
@@ -174,15 +175,11 @@ export class Decoder {
   }
 }
 
-function newStream(codec: Codec): ZlibStream {
+/** A decoder of Node's, with output of our size and, for zstd, in bounded memory. */
+export function newStream(codec: Codec): ZlibStream {
   if (codec === "gzip") return zlib.createGunzip(OUTPUT);
   if (codec === "zlib") return zlib.createInflate(OUTPUT);
   if (codec === "deflate") return zlib.createInflateRaw(OUTPUT);
-  return createZstd();
-}
-
-/** Of zstd's output, in bounded memory. */
-export function createZstd(): Duplex & { readonly bytesWritten: number } {
   const params = { [zlib.constants.ZSTD_d_windowLogMax]: ZSTD_WINDOW };
   return zlib.createZstdDecompress({ ...OUTPUT, params });
 }

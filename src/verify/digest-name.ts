@@ -11,3 +11,8 @@ export function layerDigest(name: string): string | undefined {
   if (/^sha\d+:/u.test(name)) return name;
   return name.startsWith("blobs/") ? digestOf(name) : undefined;
 }
+
+/** `sha256:ab…` is `blobs/sha256/ab…` in a layout. */
+export function blobName(digest: string): string {
+  return `blobs/${digest.replace(":", "/")}`;
+}

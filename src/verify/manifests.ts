@@ -10,7 +10,7 @@ import {
   nothingFor,
   platformOf,
 } from "./descriptors.ts";
-import { digestOf, layerDigest } from "./digest-name.ts";
+import { blobName, digestOf, layerDigest } from "./digest-name.ts";
 import { FirstOnes } from "./first-ones.ts";
 import { field, items, text } from "./json.ts";
 import type { Unseen } from "./model.ts";
@@ -272,9 +272,4 @@ interface NamedImage {
   readonly descriptor?: unknown;
   /** False for an artifact: charts, signatures, any files. */
   readonly isImage: boolean;
-}
-
-/** `sha256:ab…` is `blobs/sha256/ab…` in a layout. */
-export function blobName(digest: string): string {
-  return `blobs/${digest.replace(":", "/")}`;
 }

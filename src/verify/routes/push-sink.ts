@@ -9,7 +9,7 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { pushRepository } from "../../docker/push-name.ts";
 import type { Blob } from "../blob.ts";
 import type { Blobs } from "../blobs.ts";
-import { blobName } from "../manifests.ts";
+import { blobName } from "../digest-name.ts";
 import { BLOB_LIMIT } from "../sources/graph.ts";
 
 /** Largest manifest: what registries take. */

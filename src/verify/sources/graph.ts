@@ -1,8 +1,8 @@
 import type { Platform } from "../../docker/platform.ts";
 import type { Blobs } from "../blobs.ts";
 import { choose } from "../descriptors.ts";
+import { blobName } from "../digest-name.ts";
 import { field, items, text } from "../json.ts";
-import { blobName } from "../manifests.ts";
 
 /**
  * The bytes of a blob by its digest; null when whoever has the image does not have that blob: an index

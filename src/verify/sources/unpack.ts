@@ -1,13 +1,8 @@
-import type { Duplex } from "node:stream";
-import * as zlib from "node:zlib";
-import { compressionOf, createZstd, freePiece } from "../decompress.ts";
-import type { Compression } from "../decompress.ts";
+import { compressionOf, freePiece, newStream } from "../decompress.ts";
+import type { Compression, ZlibStream } from "../decompress.ts";
 
 /** Bytes that tell a compression. */
 const MAGIC_LENGTH = 4;
-
-/** Sizes of the output: as for blobs, see decompress.ts. */
-const OUTPUT = { chunkSize: 256 * 1024 };
 
 /** Compressed data is broken, or is followed by something else. */
 export class BrokenCompressionError extends Error {}
@@ -30,11 +25,9 @@ export async function* unpacked(chunks: AsyncIterable<Buffer>): AsyncGenerator<B
   }
 }
 
-type Decoder = Duplex & { readonly bytesWritten: number };
-
 /** The output of one zstd frame, or of gzip members without a gap. */
 async function* oneFrame(input: Input, compression: Compression): AsyncGenerator<Buffer> {
-  const decoder: Decoder = compression === "gzip" ? zlib.createGunzip(OUTPUT) : createZstd();
+  const decoder = newStream(compression);
   let isBroken = false;
   decoder.on("error", () => (isBroken = true));
   const feeding = feed(decoder, input);
@@ -55,7 +48,7 @@ async function* oneFrame(input: Input, compression: Compression): AsyncGenerator
 }
 
 /** Gives chunks until the frame or the input ends; bytes behind the frame go back. */
-async function feed(decoder: Decoder, input: Input): Promise<void> {
+async function feed(decoder: ZlibStream, input: Input): Promise<void> {
   let isNew = true;
   for (let chunk = await input.next(); chunk !== undefined; chunk = await input.next()) {
     const before = decoder.bytesWritten;
@@ -72,7 +65,7 @@ async function feed(decoder: Decoder, input: Input): Promise<void> {
 }
 
 /** Resolves when the decoder has used the chunk, or will use nothing more. */
-async function written(decoder: Decoder, chunk: Buffer): Promise<void> {
+async function written(decoder: ZlibStream, chunk: Buffer): Promise<void> {
   return new Promise((resolve) => {
     const done = (): void => {
       decoder.off("close", done);
