@@ -1,5 +1,5 @@
 /**
- * A set of 4-grams in one piece of memory, as scan.wat reads it too: a filter of bits, then the
+ * A set of 4-grams in one piece of memory, as wasm/assembly/scan.ts reads it too: a filter of bits, then the
  * exact grams with a number each, in slots of 8 bytes with open addressing.
  */
 
@@ -16,7 +16,7 @@ const FILTER_BITS = { least: 14, most: 23 };
 const FILTER_SLACK = 8;
 const SLOT_BYTES = 8;
 
-/** Where things stand in the memory, as scan.wat takes it. */
+/** Where things stand in the memory, as wasm/assembly/scan.ts takes it. */
 export interface GramLayout {
   /** `hash >>> filterShift` is a byte in the filter. */
   readonly filterShift: number;

@@ -1,6 +1,7 @@
 import type { GramTable } from "./grams.ts";
 import { GRAM_LENGTH } from "./grams.ts";
-import { SCAN_BASE64 } from "./wasm/binary.ts";
+import { startProgram } from "../wasm/program.ts";
+import { SCAN_BASE64 } from "../wasm/scan.ts";
 
 /** Bytes that are searched at once: measured best between 64 KiB and 1 MiB. */
 export const BLOCK = 256 * 1024;
@@ -43,15 +44,27 @@ export function plainScanner(grams: GramTable, { stride, reach }: ScannerSizes):
   };
 }
 
-/** @returns null when this process has no WebAssembly (`node --jitless`), or no memory for it */
-export function wasmScanner(grams: GramTable, sizes: ScannerSizes): Scanner | null {
-  const { WebAssembly: wasm } = globalThis as { WebAssembly?: Wasm };
-  if (wasm === undefined) return null;
-  try {
-    return startWasm(wasm, grams, sizes);
-  } catch {
-    return null;
-  }
+/** @returns null when this process has no WebAssembly, or no memory for it */
+export function wasmScanner(grams: GramTable, { stride, reach }: ScannerSizes): Scanner | null {
+  const size = textBytes({ stride, reach });
+  const program = startProgram<ScanExports>(SCAN_BASE64, grams.size + size);
+  if (program === null) return null;
+  const { memory, exports } = program;
+  grams.moveTo(memory);
+  const start = grams.size;
+  const { filterShift, slots, slotShift, slotMask } = grams.layout;
+  return {
+    text: Buffer.from(memory, start, size),
+    next: (from, end) =>
+      exports.next(start + from, start + end, stride, filterShift, slots, slotShift, slotMask) -
+      start,
+    wipe: () => Buffer.from(memory).fill(0),
+  };
+}
+
+/** Of wasm/assembly/scan.ts. */
+interface ScanExports {
+  readonly next: (...parameters: number[]) => number;
 }
 
 /** What {@link Scanner.next} does, in any bytes. */
@@ -66,42 +79,6 @@ export function nextGram(
   return at;
 }
 
-function startWasm(wasm: Wasm, grams: GramTable, { stride, reach }: ScannerSizes): Scanner {
-  const size = textBytes({ stride, reach });
-  const pages = Math.ceil((grams.size + size) / PAGE);
-  const memory = new wasm.Memory({ initial: pages, maximum: pages });
-  compiled ??= new wasm.Module(Buffer.from(SCAN_BASE64, "base64"));
-  const { exports } = new wasm.Instance(compiled, { scanner: { memory } });
-  grams.moveTo(memory.buffer);
-  const start = grams.size;
-  const { filterShift, slots, slotShift, slotMask } = grams.layout;
-  return {
-    text: Buffer.from(memory.buffer, start, size),
-    next: (from, end) =>
-      exports.next(start + from, start + end, stride, filterShift, slots, slotShift, slotMask) -
-      start,
-    wipe: () => Buffer.from(memory.buffer).fill(0),
-  };
-}
-
-/** Of WebAssembly. */
-const PAGE = 65_536;
-
-/** For all tables: code, no data. */
-let compiled: object | undefined;
-
 function textBytes({ stride, reach }: ScannerSizes): number {
   return BLOCK + reach + stride + GRAM_LENGTH;
-}
-
-/** The part of WebAssembly that is needed; Node's types leave it to those of browsers. */
-interface Wasm {
-  readonly Memory: new (pages: { readonly initial: number; readonly maximum: number }) => {
-    readonly buffer: ArrayBuffer;
-  };
-  readonly Module: new (bytes: Uint8Array) => object;
-  readonly Instance: new (
-    module: object,
-    imports: { readonly scanner: { readonly memory: object } },
-  ) => { readonly exports: { readonly next: (...parameters: number[]) => number } };
 }

@@ -1,7 +1,7 @@
 import * as zlib from "node:zlib";
 import type { Sink } from "../decompress.ts";
-import type { Decoded } from "./inflate.ts";
-import { decodeSmall, decodeStream } from "./inflate.ts";
+import type { Decoded, SmallDecoder } from "./inflate.ts";
+import { decodeStream } from "./inflate.ts";
 import { Unreadable } from "./limits.ts";
 
 /**
@@ -20,19 +20,19 @@ const FIXED = 10;
 
 const FLAG = { headerCrc: 2, extra: 4, name: 8, comment: 16 };
 
-/** A whole member in one step; null as {@link decodeSmall} gives it. */
-export function gunzipSmall(bytes: Buffer): Decoded | null {
+/** A whole member in one step; null as {@link SmallDecoder.decode} gives it. */
+export function gunzipSmall(bytes: Buffer, decoder: SmallDecoder): Decoded | null {
   const start = headerLength(bytes);
   if (start === null || bytes.length < start + TRAILER) return null;
   // right for a file of one member, and only a hint
   const expected = bytes.readUInt32LE(bytes.length - 4);
   const hint = expected > bytes.length * 1100 ? undefined : expected;
-  const decoded = decodeSmall("deflate", bytes.subarray(start), hint);
+  const decoded = decoder.decode("deflate", bytes.subarray(start), hint);
   if (decoded === null) return null;
   const { output } = decoded;
   const end = start + decoded.used;
   return isIntact(bytes, end, { crc: zlib.crc32(output), size: output.length })
-    ? { output, used: end + TRAILER }
+    ? { ...decoded, used: end + TRAILER }
     : null;
 }
 

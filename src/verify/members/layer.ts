@@ -4,6 +4,7 @@ import type { MemberCounts } from "../model.ts";
 import { cleanPath } from "../path-index.ts";
 import type { TarEntry } from "../tar-walk.ts";
 import type { Collected, CollectorOwner } from "./collector.ts";
+import { LayerBudget } from "./limits.ts";
 import type { MemberQueue } from "./queue.ts";
 import { UnreadList } from "./unread.ts";
 import type { BatchResult, FileJob } from "./work.ts";
@@ -27,7 +28,7 @@ export class LayerMembers implements CollectorOwner {
   readonly unread = new UnreadList();
   readonly #queue: MemberQueue;
   readonly #log: HitLog;
-  readonly #layer: number;
+  readonly #budget = new LayerBudget();
   readonly #batches = new Map<ArrayBufferLike, OpenBatch>();
   readonly #running = new Set<Promise<void>>();
   #small: OpenBatch | undefined;
@@ -37,7 +38,6 @@ export class LayerMembers implements CollectorOwner {
   constructor(queue: MemberQueue, log: HitLog) {
     this.#queue = queue;
     this.#log = log;
-    this.#layer = queue.nextLayer();
   }
 
   get counts(): MemberCounts {
@@ -99,6 +99,7 @@ export class LayerMembers implements CollectorOwner {
       batch.isFull = true;
       this.#postIfFull(batch);
     }
+    await this.#queue.help();
     await Promise.all(this.#running);
   }
 
@@ -132,7 +133,8 @@ export class LayerMembers implements CollectorOwner {
   async #run({ bytes, files }: OpenBatch): Promise<void> {
     try {
       const jobs = files.map(({ kind, start, length, hits }) => ({ kind, start, length, hits }));
-      this.#settle(await this.#queue.run({ layer: this.#layer, bytes, files: jobs }), files);
+      const { shared: layer } = this.#budget;
+      this.#settle(await this.#queue.run({ layer, bytes, files: jobs }), files);
     } catch {
       for (const { file } of files) this.#giveUp(file);
     }

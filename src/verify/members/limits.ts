@@ -41,9 +41,22 @@ export class Unreadable extends Error {
   }
 }
 
-/** Counts what the members of one layer come to. */
+/** Counts what the members of one layer come to, whichever thread unpacks them. */
 export class LayerBudget {
-  bytes = 0;
+  /** For another thread. */
+  readonly shared: SharedArrayBuffer;
+  readonly #bytes: BigInt64Array<SharedArrayBuffer>;
+
+  /** @param shared - of the budget that this one is in another thread */
+  constructor(shared = new SharedArrayBuffer(BigInt64Array.BYTES_PER_ELEMENT)) {
+    this.shared = shared;
+    this.#bytes = new BigInt64Array(shared);
+  }
+
+  /** @returns what they come to by now */
+  add(bytes: number): number {
+    return Number(Atomics.add(this.#bytes, 0, BigInt(bytes))) + bytes;
+  }
 }
 
 /** Memory that must stay for a while. */
@@ -78,9 +91,9 @@ export class FileBudget implements MemoryBudget {
   /** @throws {@link Unreadable} for the whole file when it grew too much */
   spend(bytes: number): void {
     this.#bytes += bytes;
-    this.#layer.bytes += bytes;
+    const all = this.#layer.add(bytes);
     if (this.#bytes > this.#most) throw new Unreadable("grows more than 1,000 times", "file");
-    if (this.#layer.bytes > BOUNDS.layer) {
+    if (all > BOUNDS.layer) {
       throw new Unreadable("the members of this layer unpack to more than 8 GiB", "file");
     }
     if (this.#isStopped()) throw new Unreadable("the search was stopped", "file");

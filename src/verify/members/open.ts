@@ -1,15 +1,17 @@
 import * as zlib from "node:zlib";
+import type { Hit } from "../../needles/search.ts";
+import { findAll } from "../../needles/search.ts";
 import { free } from "../decompress.ts";
 import type { Sink } from "../decompress.ts";
 import { cleanPath } from "../path-index.ts";
 import { arMembers } from "./ar.ts";
 import { bunzip2 } from "./bzip2.ts";
 import { entryLevel, logHits, opened } from "./context.ts";
-import type { Level, MemberFile } from "./context.ts";
+import type { Level, MemberFile, UnpackContext } from "./context.ts";
 import { gunzipSmall, gunzipStream } from "./gzip.ts";
 import { OpenHits } from "./hits.ts";
-import { decodeSmall, decodeStream, isZlibStart } from "./inflate.ts";
-import type { Decoded } from "./inflate.ts";
+import { decodeStream, isZlibStart } from "./inflate.ts";
+import type { Decoded, SmallDecoder } from "./inflate.ts";
 import { sniff, SNIFF_LENGTH } from "./kinds.ts";
 import type { Kind } from "./kinds.ts";
 import { Unreadable } from "./limits.ts";
@@ -18,7 +20,7 @@ import { openContent, Output } from "./output.ts";
 import { MemberTar } from "./tar.ts";
 import { unxz } from "./xz.ts";
 import { unzstd } from "./zstd.ts";
-import { codecOf, holdsZip, zipEntries } from "./zip.ts";
+import { codecOf, holdsZip, nameOf, zipEntries } from "./zip.ts";
 import type { ZipEntry } from "./zip.ts";
 
 /** Bytes of one archive or compressed file, and what a search of them found. */
@@ -95,62 +97,76 @@ async function openZip(file: Opened, level: Level): Promise<void> {
       if (value !== undefined) throw new Unreadable(value);
       return;
     }
-    const inner = entryLevel(level, cleanPath(value.name));
+    const levelOf = (): Level => entryLevel(level, cleanPath(nameOf(file.bytes, value)));
     try {
-      await openEntry(value, file, inner);
+      // most are searched by now: to wait for nothing costs as much as to search a small one
+      const opening = openEntry(value, file, { context: level.context, levelOf });
+      if (opening !== undefined) await opening;
     } catch (error) {
-      report(error, inner);
+      report(error, levelOf());
     }
   }
 }
 
-async function openEntry(entry: ZipEntry, { bytes, hits }: Opened, level: Level): Promise<void> {
-  const { start, end, size, crc } = entry;
-  const data = bytes.subarray(start, end);
-  const isCut = end > bytes.length;
-  // a folder
-  if (size === 0 && data.length === 0) return;
-  const codec = codecOf(entry);
-  level.context.count++;
-  if (codec === "stored") {
-    if (size === undefined) throw new Unreadable("a stored zip entry of unknown length");
-    level.context.budget.spend(data.length);
-    await openContent(data, hits.take(start, end), level);
-    if (isCut) throw new Unreadable("the zip is cut off");
-    return;
-  }
-  const decoded = codec === "deflate" ? decodeSmall(codec, data, size) : null;
-  if (decoded !== null && isIntact(decoded.output, crc)) {
-    hits.take(start, start + decoded.used);
-    await wholeOutput(decoded.output, level);
-    return;
-  }
-  const checked = { crc, size };
-  hits.take(start, start + (await streamEntry(codec, data, { level, ...checked })));
+/** Where a member is: its level, with its name, is made when there is something to say. */
+interface Place {
+  readonly context: UnpackContext;
+  readonly levelOf: () => Level;
 }
 
+function openEntry(entry: ZipEntry, file: Opened, place: Place): Promise<void> | undefined {
+  const { start, end, size, crc } = entry;
+  const data = file.bytes.subarray(start, end);
+  // a folder
+  if (size === 0 && data.length === 0) return undefined;
+  const codec = codecOf(entry);
+  const { context } = place;
+  context.count++;
+  if (codec === "stored") return openStored(entry, file, place.levelOf());
+  const decoded = codec === "deflate" ? context.decoder.decode(codec, data, size) : null;
+  if (decoded !== null && isIntact(decoded.output, crc)) {
+    file.hits.take(start, start + decoded.used);
+    return wholeOutput(decoded, place);
+  }
+  return streamEntry(codec, entry, file, place.levelOf());
+}
+
+async function openStored(
+  { start, end, size }: ZipEntry,
+  { bytes, hits }: Opened,
+  level: Level,
+): Promise<void> {
+  if (size === undefined) throw new Unreadable("a stored zip entry of unknown length");
+  const data = bytes.subarray(start, end);
+  level.context.budget.spend(data.length);
+  await openContent(data, hits.take(start, end), level);
+  if (end > bytes.length) throw new Unreadable("the zip is cut off");
+}
+
+/** Without a checksum nothing says that it is right: Node's own decoder has to. */
 function isIntact(output: Buffer, crc: number | undefined): boolean {
-  return crc === undefined || zlib.crc32(output) === crc;
+  return crc !== undefined && zlib.crc32(output) === crc;
 }
 
 async function streamEntry(
   codec: StreamCodec,
-  data: Buffer,
-  o: { readonly level: Level; readonly crc: number | undefined; readonly size: number | undefined },
-): Promise<number> {
+  { start, end, size, crc: expected }: ZipEntry,
+  { bytes, hits }: Opened,
+  level: Level,
+): Promise<void> {
   let crc = 0;
-  const used = await throughOutput(o.level, o.size, (sink) =>
+  const used = await throughOutput(level, size, (sink) =>
     STREAMS[codec](
-      data,
+      bytes.subarray(start, end),
       (chunk) => {
         crc = zlib.crc32(chunk, crc);
         return sink(chunk);
       },
-      o.level.context.budget,
+      level.context.budget,
     ),
   );
-  if (o.crc !== undefined && o.crc !== crc) throw new Unreadable("a zip checksum is wrong");
-  return used;
+  if (expected !== undefined && expected !== crc) throw new Unreadable("a zip checksum is wrong");
+  hits.take(start, start + used);
 }
 
 /** Frames, streams or members of a compressed file, as one content. */
@@ -160,10 +176,10 @@ async function openCompressed(
   level: Level,
 ): Promise<void> {
   level.context.count++;
-  const small = decodeFirst(kind, bytes);
+  const small = decodeFirst(kind, bytes, level.context.decoder);
   if (small !== null && isZeros(bytes.subarray(small.used))) {
     hits.take(0, small.used);
-    await wholeOutput(small.output, level);
+    await wholeOutput(small, { context: level.context, levelOf: () => level });
     return;
   }
   const end = await throughOutput(level, undefined, async (sink) => {
@@ -179,9 +195,27 @@ async function openCompressed(
   if (rest !== null) throw new Unreadable("compressed data behind its end");
 }
 
-async function wholeOutput(bytes: Buffer, level: Level): Promise<void> {
+/** @returns a promise when there is more to do than to search it */
+function wholeOutput(decoded: Decoded, { context, levelOf }: Place): Promise<void> | undefined {
+  const { output } = decoded;
+  context.budget.spend(output.length);
+  const hits = findAll(context.table, output);
+  if (hits.length === 0 && sniff(output.subarray(0, SNIFF_LENGTH)) === null) {
+    if (!decoded.isLent) free(output);
+    return undefined;
+  }
+  return openWhole(decoded, hits, levelOf());
+}
+
+async function openWhole(
+  { output, isLent }: Decoded,
+  hits: readonly Hit[],
+  level: Level,
+): Promise<void> {
+  // what is inside of it needs the decoder
+  const bytes = isLent ? Buffer.from(new Uint8Array(output).buffer) : output;
   try {
-    await new Output(level).whole(bytes);
+    await openContent(bytes, hits, level);
   } finally {
     free(bytes);
   }
@@ -222,9 +256,9 @@ const STREAMS: Readonly<
   bzip2: bunzip2,
 };
 
-function decodeFirst(kind: StreamKind, bytes: Buffer): Decoded | null {
-  if (kind === "gzip") return gunzipSmall(bytes);
-  return kind === "zlib" || kind === "zstd" ? decodeSmall(kind, bytes) : null;
+function decodeFirst(kind: StreamKind, bytes: Buffer, decoder: SmallDecoder): Decoded | null {
+  if (kind === "gzip") return gunzipSmall(bytes, decoder);
+  return kind === "zlib" || kind === "zstd" ? decoder.decode(kind, bytes) : null;
 }
 
 /** zlib data has no frames that follow each other. */

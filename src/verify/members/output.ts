@@ -47,13 +47,6 @@ export class Output {
     this.#expected = expected;
   }
 
-  /** All of it, in one piece. */
-  async whole(bytes: Buffer): Promise<void> {
-    this.#head = undefined;
-    this.#level.context.budget.spend(bytes.length);
-    await openContent(bytes, findAll(this.#level.context.table, bytes), this.#level);
-  }
-
   /** @throws {@link Unreadable} when it is too much */
   async write(chunk: Buffer): Promise<void> {
     this.#size += chunk.length;

@@ -5,29 +5,46 @@ import type { Batch, BatchResult, PackedHit } from "./work.ts";
 import { BatchWork } from "./work.ts";
 import { MemberWorker } from "./worker.ts";
 
+const MIB = 1024 * 1024;
+
 /**
  * Bytes of members that may wait or be worked on at a time, with the file that is being gathered; a
  * larger file waits until it is alone.
  */
-const ROOM = 8 * 1024 * 1024;
+const ROOM = 8 * MIB;
 
-/** Less than this is unpacked faster than a thread is started. */
-const WORTH_A_THREAD = 1024 * 1024;
+/** Fewer bytes of members than this are unpacked faster than a thread is started. */
+const WORTH_A_THREAD = 4 * MIB;
+
+/** Batches that the thread has at a time: while it works on one, it need not wait for the next. */
+const AHEAD = 3;
+
+/** Batches that are never unpacked here, as long as there is a thread: signals would wait for them. */
+const LARGE = MIB;
+
+/** A batch that nobody works on yet. */
+interface Job {
+  readonly batch: Batch;
+  readonly resolve: (result: BatchResult | Promise<BatchResult>) => void;
+}
 
 /**
- * Where the members of one image are unpacked: in a thread, while the raw bytes are searched; a few,
- * and all where no thread can be started, right here. Bounded: whoever adds more waits.
+ * Where the members of one image are unpacked: in a thread, while the raw bytes are searched, and right
+ * here whenever the thread falls behind; a few, and all where no thread can be started, only here.
+ * Bounded: whoever adds more waits, or helps.
  */
 export class MemberQueue {
   readonly #table: NeedleTable;
   readonly #numbers: ReadonlyMap<Needle, number>;
   readonly #here: BatchWork;
+  readonly #jobs: Job[] = [];
   #worker: Promise<MemberWorker | null> | undefined;
+  /** Batches that the thread has. */
+  #ahead = 0;
   #isStopped = false;
   #seen = 0;
   #inFlight = 0;
   #waiting: (() => void)[] = [];
-  #layers = 0;
 
   constructor(table: NeedleTable) {
     this.#table = table;
@@ -39,45 +56,51 @@ export class MemberQueue {
     return this.#table;
   }
 
-  /** A number for another layer: the files of a layer share a limit. */
-  nextLayer(): number {
-    return this.#layers++;
-  }
-
   packed({ needle, ...hit }: Hit): PackedHit {
     return { ...hit, needle: this.#numbers.get(needle) ?? -1 };
   }
 
   /**
-   * Unpacks a batch, after those before it.
+   * Unpacks a batch.
    *
    * @throws Error when the thread ended before it was done
    */
   async run(batch: Batch): Promise<BatchResult> {
     const size = batch.bytes.byteLength;
-    this.#seen += size;
+    this.#seen += batch.files.reduce((sum, { length }) => sum + length, 0);
     this.#inFlight += size;
-    if (this.#seen >= WORTH_A_THREAD) this.#worker ??= MemberWorker.start(this.#table);
     try {
-      const worker = (await this.#worker) ?? this.#here;
-      return await worker.run(batch);
+      if (this.#seen < WORTH_A_THREAD) return await this.#here.run(batch);
+      return await new Promise((resolve) => {
+        this.#jobs.push({ batch, resolve });
+        this.#feed();
+      });
     } finally {
       this.#inFlight -= size;
       for (const wake of this.#waiting.splice(0)) wake();
     }
   }
 
-  /** Waits until there is room for so many bytes, beside what is in flight; undefined when there is. */
+  /**
+   * Waits until there is room for so many bytes, beside what is in flight, and helps meanwhile;
+   * undefined when there is.
+   */
   room(bytes: number): Promise<void> | undefined {
     const hasRoom = (): boolean => this.#inFlight === 0 || this.#inFlight + bytes <= ROOM;
     if (hasRoom()) return undefined;
     return (async () => {
       while (!hasRoom()) {
+        if (await this.#helpOnce()) continue;
         await new Promise<void>((resolve) => {
           this.#waiting.push(resolve);
         });
       }
     })();
+  }
+
+  /** Unpacks here what the thread has not begun, for whoever has nothing else to do. */
+  async help(): Promise<void> {
+    while (await this.#helpOnce());
   }
 
   /** Ends the work at once. */
@@ -89,8 +112,41 @@ export class MemberQueue {
   /** Ends the thread, which wipes what it has of the needles. Safe to repeat. */
   async close(): Promise<void> {
     this.stop();
+    // told as not read, in no time
+    for (const { batch, resolve } of this.#jobs.splice(0)) resolve(this.#here.run(batch));
     const worker = this.#worker;
     this.#worker = undefined;
     await (await worker)?.close();
+  }
+
+  #feed(): void {
+    if (!this.#isStopped) this.#worker ??= MemberWorker.start(this.#table);
+    while (this.#ahead < AHEAD) {
+      const job = this.#jobs.shift();
+      if (job === undefined) return;
+      this.#ahead++;
+      job.resolve(this.#runThere(job.batch));
+    }
+  }
+
+  async #runThere(batch: Batch): Promise<BatchResult> {
+    try {
+      return await ((await this.#worker) ?? this.#here).run(batch);
+    } finally {
+      this.#ahead--;
+      this.#feed();
+    }
+  }
+
+  /** @returns false when there is nothing to help with */
+  async #helpOnce(): Promise<boolean> {
+    const index = this.#jobs.findIndex(({ batch }) => batch.bytes.byteLength <= LARGE);
+    const [job] = index < 0 ? [] : this.#jobs.splice(index, 1);
+    if (job === undefined) return false;
+    const work = this.#here.run(job.batch);
+    job.resolve(work);
+    // whoever waits for its result gets to know
+    await work.catch(() => undefined);
+    return true;
   }
 }

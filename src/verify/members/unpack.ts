@@ -2,6 +2,7 @@ import { NeedleSearch } from "../../needles/search.ts";
 import type { NeedleTable } from "../../needles/table.ts";
 import { HitLog } from "../hit-log.ts";
 import type { MemberFile, UnpackContext } from "./context.ts";
+import { SmallDecoder } from "./inflate.ts";
 import { FileBudget } from "./limits.ts";
 import type { LayerBudget } from "./limits.ts";
 import { openMember } from "./open.ts";
@@ -23,6 +24,7 @@ export class Unpacker {
   readonly #table: NeedleTable;
   readonly #isStopped: () => boolean;
   readonly #searches: NeedleSearch[] = [];
+  readonly #decoder = new SmallDecoder();
 
   /** @param isStopped - asked again and again: true ends the work at once */
   constructor(table: NeedleTable, isStopped: () => boolean) {
@@ -39,6 +41,7 @@ export class Unpacker {
       log: new HitLog(),
       unread: new UnreadList(),
       count: 0,
+      decoder: this.#decoder,
       acquire: () => this.#searches.pop() ?? new NeedleSearch(this.#table),
       release: (search) => {
         search.end();

@@ -20,8 +20,8 @@ export interface FileJob {
 
 /** Files of one layer that are unpacked in one go: a message for each costs more than a small one. */
 export interface Batch {
-  /** Files of a layer share a limit. */
-  readonly layer: number;
+  /** Of their {@link LayerBudget}. */
+  readonly layer: SharedArrayBuffer;
   readonly bytes: ArrayBuffer;
   readonly files: readonly FileJob[];
 }
@@ -45,7 +45,6 @@ export interface BatchResult {
 export class BatchWork {
   readonly #table: NeedleTable;
   readonly #unpacker: Unpacker;
-  #layer = { number: -1, budget: new LayerBudget() };
   #tail: Promise<unknown> = Promise.resolve();
 
   /** @param isStopped - true ends the work at once; what was not read is told */
@@ -62,15 +61,13 @@ export class BatchWork {
   }
 
   async #runNow(batch: Batch): Promise<BatchResult> {
-    if (this.#layer.number !== batch.layer) {
-      this.#layer = { number: batch.layer, budget: new LayerBudget() };
-    }
+    const layer = new LayerBudget(batch.layer);
     const files: FileResult[] = [];
     const total = { count: 0, bytes: 0 };
     let isRead = true;
     for (const [index, { kind, start, length, hits }] of batch.files.entries()) {
       const file = { kind, bytes: Buffer.from(batch.bytes, start, length), hits: this.#hits(hits) };
-      const { log, unread, count, bytes } = await this.#unpacker.unpack(file, this.#layer.budget);
+      const { log, unread, count, bytes } = await this.#unpacker.unpack(file, layer);
       total.count += count;
       total.bytes += bytes;
       isRead &&= unread.count === 0;

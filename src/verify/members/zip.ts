@@ -9,7 +9,9 @@ import { BOUNDS, Unreadable } from "./limits.ts";
 
 /** One entry. All offsets are of the file. */
 export interface ZipEntry {
-  readonly name: string;
+  /** Where its name is: {@link nameOf}. */
+  readonly nameStart: number;
+  readonly nameEnd: number;
   readonly method: number;
   readonly isEncrypted: boolean;
   /** Of the content; undefined when only a data descriptor behind the data says it. */
@@ -62,6 +64,11 @@ export function* zipEntries(bytes: Buffer): Generator<ZipEntry, string | undefin
   }
   yield* localEntries(bytes, at, directory.start);
   return trouble ?? missing;
+}
+
+/** The name of an entry, which is only needed when there is something to say of it. */
+export function nameOf(bytes: Buffer, { nameStart, nameEnd }: ZipEntry): string {
+  return bytes.toString("utf8", nameStart, nameEnd);
 }
 
 /** True when a zip stands behind a program: its directory is at the end, or an entry is somewhere. */
@@ -161,7 +168,8 @@ function readLocal(bytes: Buffer, at: number, record?: CentralRecord): ZipEntry 
   if (start > bytes.length) return null;
   const { crc, size, packed } = record ?? localRecord(bytes, at, { nameEnd, start });
   return {
-    name: bytes.toString("utf8", at + LENGTH.local, nameEnd),
+    nameStart: at + LENGTH.local,
+    nameEnd,
     method: bytes.readUInt16LE(at + 8),
     isEncrypted: (flags & FLAG.encrypted) !== 0,
     crc,

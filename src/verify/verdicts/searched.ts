@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { ENCODINGS } from "../../needles/needle.ts";
-import { SCAN_BASE64 } from "../../needles/wasm/binary.ts";
+import { INFLATE_BASE64 } from "../../wasm/inflate.ts";
+import { SCAN_BASE64 } from "../../wasm/scan.ts";
 import { KINDS } from "../members/kinds.ts";
 import { BOUNDS } from "../members/limits.ts";
 import { packageVersion } from "../package-version.ts";
@@ -8,7 +9,7 @@ import { packageVersion } from "../package-version.ts";
 /**
  * Stands for what a layer is searched for and how. Of another one no verdict counts: a release may
  * have mended a fault of the search, and between releases disguises, members that are unpacked, their
- * bounds and the search's own program count by themselves. So nobody has to remember it.
+ * bounds and our own programs count by themselves. So nobody has to remember it.
  */
 export function searchedNow(): string {
   return searchedBy({
@@ -16,7 +17,7 @@ export function searchedNow(): string {
     encodings: ENCODINGS,
     kinds: KINDS,
     bounds: BOUNDS,
-    program: SCAN_BASE64,
+    programs: [SCAN_BASE64, INFLATE_BASE64],
   });
 }
 
@@ -26,7 +27,7 @@ export interface Searched {
   readonly encodings: readonly string[];
   readonly kinds: readonly unknown[];
   readonly bounds: Readonly<Record<string, number>>;
-  readonly program: string;
+  readonly programs: readonly string[];
 }
 
 /** A digest; for tests by itself. */

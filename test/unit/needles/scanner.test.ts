@@ -1,11 +1,10 @@
 import { execFileSync } from "node:child_process";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { rolldown } from "rolldown";
 import { afterAll, afterEach, describe, expect, it, vi } from "vitest";
 
-import { makeScan, moduleOf } from "../../../scripts/wasm.ts";
 import { gramAt, GramTable } from "../../../src/needles/grams.ts";
 import type { Needle } from "../../../src/needles/needle.ts";
 import { makeScanner, nextGram, plainScanner, wasmScanner } from "../../../src/needles/scanner.ts";
@@ -23,12 +22,6 @@ const noGrams = new GramTable(0);
 const sizes = { stride: 5, reach: 9 };
 
 describe("the scanner in WebAssembly", () => {
-  it("is what its source makes, byte for byte, in about 400 bytes", async () => {
-    const bytes = await makeScan();
-    expect(await readFile(join(SOURCES, "wasm", "binary.ts"), "utf8")).toBe(moduleOf(bytes));
-    expect(bytes.length).toBeLessThan(512);
-  });
-
   it("is used where there is one", () => {
     expect(wasmScanner(new GramTable(0), sizes)).not.toBeNull();
     expect(makeScanner(new GramTable(0), sizes).text.buffer.byteLength % 65_536).toBe(0);

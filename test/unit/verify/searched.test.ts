@@ -41,12 +41,12 @@ it("another release searches every layer anew, the same one does not", async () 
 it("knows this release, and whatever decides what is found", () => {
   const url = new URL("../../../package.json", import.meta.url);
   const { version } = JSON.parse(readFileSync(url, "utf8")) as { version: string };
-  const module = new URL("../../../src/needles/wasm/binary.ts", import.meta.url);
-  const program = Array.from(
-    readFileSync(module, "utf8").matchAll(/"(?<line>[A-Za-z0-9+/=]+)"/gu),
-    ({ groups }) => groups?.["line"] ?? "",
-  ).join("");
-  const parts = { version, encodings: ENCODINGS, kinds: KINDS, bounds: BOUNDS, program };
+  const programs = ["scan", "inflate"].map((name) => {
+    const module = new URL(`../../../src/wasm/${name}.ts`, import.meta.url);
+    const lines = readFileSync(module, "utf8").matchAll(/"(?<line>[A-Za-z0-9+/=]+)"/gu);
+    return Array.from(lines, ({ groups }) => groups?.["line"] ?? "").join("");
+  });
+  const parts = { version, encodings: ENCODINGS, kinds: KINDS, bounds: BOUNDS, programs };
   expect(searchedNow()).toBe(searchedBy(parts));
 });
 
@@ -55,7 +55,7 @@ const PARTS: Searched = {
   encodings: ["raw"],
   kinds: [["1f8b08", { kind: "gzip" }]],
   bounds: { depth: 4 },
-  program: "AGFzbQ",
+  programs: ["AGFzbQ"],
 };
 const CHANGES: readonly Partial<Searched>[] = [
   { version: "2" },
@@ -68,7 +68,7 @@ const CHANGES: readonly Partial<Searched>[] = [
     ],
   },
   { bounds: { depth: 5 } },
-  { program: "AGFzbR" },
+  { programs: ["AGFzbR"] },
 ];
 it.each(CHANGES)("another %o is another search", (change) => {
   expect(searchedBy({ ...PARTS, ...change })).not.toBe(searchedBy(PARTS));

@@ -1,8 +1,9 @@
 import { execFileSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { beforeAll, describe, expect, it } from "vitest";
+import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { ensureBuilt } from "../../../../scripts/build.ts";
 import { wipeNeedles } from "../../../../src/needles/needle.ts";
 import { findAll } from "../../../../src/needles/search.ts";
@@ -10,6 +11,7 @@ import { NeedleTable } from "../../../../src/needles/table.ts";
 import { needlesOf } from "../../../../src/needles/variants.ts";
 import { Secret } from "../../../../src/secret/secret.ts";
 import { packNeedles, unpackNeedles } from "../../../../src/verify/members/needles.ts";
+import { LayerBudget } from "../../../../src/verify/members/limits.ts";
 import { MemberQueue } from "../../../../src/verify/members/queue.ts";
 import type { Batch } from "../../../../src/verify/members/work.ts";
 import { MemberWorker } from "../../../../src/verify/members/worker.ts";
@@ -18,12 +20,14 @@ const CANARY = "worker-canary-value-53";
 const needles = needlesOf(Secret.take("KEY", Buffer.from(CANARY)));
 const table = new NeedleTable(needles);
 
-function batchOf(content: Buffer, o: { layer?: number; padding?: number } = {}): Batch {
+afterEach(() => vi.restoreAllMocks());
+
+function batchOf(content: Buffer, o: { padding?: number } = {}): Batch {
   const packed = gzipSync(content);
   const bytes = new ArrayBuffer(packed.length + (o.padding ?? 0));
   packed.copy(Buffer.from(bytes));
   const file = { kind: "gzip", start: 0, length: packed.length, hits: [] } as const;
-  return { layer: o.layer ?? 0, bytes, files: [file] };
+  return { layer: new LayerBudget().shared, bytes, files: [file] };
 }
 
 describe("MemberWorker", () => {
@@ -51,28 +55,79 @@ describe("MemberWorker", () => {
 });
 
 describe("MemberQueue", () => {
+  const PADDING = 1024 * 1024;
+
   it("gives the same here and in a thread", async () => {
-    const run = async (padding: number): Promise<unknown> => {
+    const run = async (large: number): Promise<unknown> => {
       const queue = new MemberQueue(table);
-      const result = await queue.run(batchOf(Buffer.from(CANARY), { padding }));
+      // four megabytes are worth a thread
+      await Promise.all(Array.from({ length: large }, async () => queue.run(noise())));
+      const result = await queue.run(batchOf(Buffer.from(CANARY)));
       await queue.close();
       return result;
     };
-    // a megabyte is worth a thread
-    expect(await run(0)).toEqual(await run(1024 * 1024));
+    expect(await run(0)).toEqual(await run(6));
+  });
+
+  it("starts a thread for many bytes of members, not for the room that they are in", async () => {
+    const start = vi.spyOn(MemberWorker, "start");
+    const queue = new MemberQueue(table);
+    for (let i = 0; i < 10; i++) {
+      await queue.run(batchOf(Buffer.from(CANARY), { padding: PADDING }));
+    }
+    expect(start).not.toHaveBeenCalled();
+    for (let i = 0; i < 5; i++) await queue.run(noise());
+    expect(start).toHaveBeenCalledOnce();
+    await queue.close();
+  });
+
+  it("has whoever waits for room help, so that nobody waits for the thread alone", async () => {
+    vi.spyOn(MemberWorker, "start").mockReturnValue(new Promise(() => undefined));
+    const queue = new MemberQueue(table);
+    let done = 0;
+    for (let i = 0; i < 9; i++) void queue.run(noise()).then(() => done++);
+    // four are too few for a thread, and three are for the one that does not come
+    await queue.room(4 * PADDING);
+    expect(done).toBeGreaterThanOrEqual(5);
+    await queue.help();
+    expect(queue.room(4 * PADDING)).toBeUndefined();
   });
 
   it("makes others wait while much is in flight", async () => {
     const queue = new MemberQueue(table);
-    expect(queue.room(64 * 1024 * 1024)).toBeUndefined();
-    const running = queue.run(batchOf(Buffer.from(CANARY), { padding: 1024 * 1024 }));
+    expect(queue.room(64 * PADDING)).toBeUndefined();
+    const running = queue.run(batchOf(Buffer.from(CANARY), { padding: PADDING }));
     expect(queue.room(1024)).toBeUndefined();
-    const room = queue.room(64 * 1024 * 1024);
+    const room = queue.room(64 * PADDING);
     expect(room).toBeInstanceOf(Promise);
     await Promise.all([running, room]);
     await queue.close();
   });
+
+  it("tells all that waits when it is closed", async () => {
+    const queue = new MemberQueue(table);
+    const results = Array.from({ length: 20 }, async () => queue.run(noise()));
+    await queue.close();
+    const told = await Promise.allSettled(results);
+    const reasons = told.map((one) =>
+      one.status === "rejected" ? "ended" : one.value.files[0]?.unread.named[0]?.reason,
+    );
+    expect(reasons.filter((reason) => reason === "the search was stopped").length).toBeGreaterThan(
+      9,
+    );
+  });
+
+  it("counts what a layer comes to in all threads", async () => {
+    const layer = new LayerBudget();
+    const other = new LayerBudget(layer.shared);
+    expect([layer.add(5), other.add(7), layer.add(1)]).toEqual([5, 12, 13]);
+  });
 });
+
+/** Nearly a megabyte that does not shrink. */
+function noise(): Batch {
+  return batchOf(randomBytes(1000 * 1000));
+}
 
 describe("needles for another thread", () => {
   it("are a copy that keeps everything else of a needle, and is wiped by itself", () => {
