@@ -4,6 +4,8 @@ import { NeedleSearch } from "../needles/search.ts";
 import { ContentScan } from "./content.ts";
 import type { Content, ScanContext } from "./content.ts";
 import { compressionOf, Decompressor } from "./decompress.ts";
+import type { Compression, Decompression, Sink } from "./decompress.ts";
+import { Gunzip } from "./gunzip.ts";
 import { HitLog } from "./hit-log.ts";
 
 /** One file of an image archive after it was read: what it is, and what was found in it. */
@@ -34,7 +36,7 @@ export class BlobScan {
   readonly #content: ContentScan;
   readonly #hash: { readonly hash: Hash; readonly digest: string } | undefined;
   #head: Buffer | undefined = Buffer.alloc(0);
-  #decompressor: Decompressor | undefined;
+  #decompressor: Decompression | undefined;
   #compressed: CompressedSearch | undefined;
   #trouble: string | undefined;
   #stored = 0;
@@ -75,7 +77,7 @@ export class BlobScan {
     this.#head = undefined;
     const compression = compressionOf(head);
     if (compression !== null) {
-      this.#decompressor = new Decompressor(compression, (bytes) => this.#content.write(bytes));
+      this.#decompressor = decompress(compression, (bytes) => this.#content.write(bytes));
       this.#compressed = new CompressedSearch(this.#context);
     }
     await this.#decode(head);
@@ -133,6 +135,12 @@ class CompressedSearch {
       omitted: 0,
     });
   }
+}
+
+/** Most layers are gzip, and most of the time that they take goes into that: see `gunzip.ts`. */
+function decompress(compression: Compression, sink: Sink): Decompression {
+  const own = compression === "gzip" ? Gunzip.start(sink) : null;
+  return own ?? new Decompressor(compression, sink);
 }
 
 function hashFor(name: string): { hash: Hash; digest: string } | undefined {

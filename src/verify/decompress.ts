@@ -47,13 +47,22 @@ export function compressionOf(head: Buffer): Compression | null {
   return magic === 0xfd2fb528 || magic >>> 4 === 0x184d2a5 ? "zstd" : null;
 }
 
+/** Decompresses a stream that comes in chunks, in bounded memory. */
+export interface Decompression {
+  /** @throws Error when the bytes are broken; what came out before was given to the sink */
+  write(chunk: Buffer): Promise<void>;
+  /** @throws Error when the stream is cut off */
+  end(): Promise<void>;
+  /** Lets go of a stream that is given up. Safe to repeat. */
+  destroy(): void;
+}
+
 /**
- * Decompresses a stream that comes in chunks, in bounded memory, every frame or member of it:
- * Node stops at the end of the first zstd frame, and at zeros between gzip members, without a
+ * Decompresses by Node's zlib, every frame or member of the stream: Node stops at the end of the first zstd frame, and at zeros between gzip members, without a
  * word. Zeros behind gzip are passed over here, as padding; all else that is not decompressed is an
  * error.
  */
-export class Decompressor {
+export class Decompressor implements Decompression {
   readonly #compression: Compression;
   readonly #sink: Sink;
   #frame: Decoder | undefined;
@@ -66,7 +75,6 @@ export class Decompressor {
     this.#sink = sink;
   }
 
-  /** @throws Error when the bytes are broken; what came out before was given to the sink */
   async write(chunk: Buffer): Promise<void> {
     for (let rest = chunk; rest.length > 0;) {
       if (this.#isBetween && this.#compression === "gzip") rest = withoutZeros(rest);
@@ -82,7 +90,6 @@ export class Decompressor {
     }
   }
 
-  /** @throws Error when the stream is cut off */
   async end(): Promise<void> {
     const frame = this.#frame;
     this.#frame = undefined;
@@ -90,7 +97,6 @@ export class Decompressor {
     await frame?.end();
   }
 
-  /** Frees the decoder of a stream that is given up. */
   destroy(): void {
     this.#frame?.destroy();
     this.#frame = undefined;

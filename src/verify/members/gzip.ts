@@ -1,5 +1,6 @@
 import * as zlib from "node:zlib";
 import type { Sink } from "../decompress.ts";
+import { GZIP_TRAILER, gzipHeaderLength, hasSums } from "../gzip-header.ts";
 import type { Decoded, SmallDecoder } from "./inflate.ts";
 import { decodeStream } from "./inflate.ts";
 import { Unreadable } from "./limits.ts";
@@ -11,19 +12,10 @@ import { Unreadable } from "./limits.ts";
  * @see RFC 1952
  */
 
-/** CRC and size of the content. */
-const TRAILER = 8;
-
-/** The magic and the one method, deflate; and the length of what every header has. */
-const MAGIC = 0x1f8b08;
-const FIXED = 10;
-
-const FLAG = { headerCrc: 2, extra: 4, name: 8, comment: 16 };
-
 /** A whole member in one step; null as {@link SmallDecoder.decode} gives it. */
 export function gunzipSmall(bytes: Buffer, decoder: SmallDecoder): Decoded | null {
-  const start = headerLength(bytes);
-  if (start === null || bytes.length < start + TRAILER) return null;
+  const start = gzipHeaderLength(bytes) ?? bytes.length;
+  if (bytes.length < start + GZIP_TRAILER) return null;
   // right for a file of one member, and only a hint
   const expected = bytes.readUInt32LE(bytes.length - 4);
   const hint = expected > bytes.length * 1100 ? undefined : expected;
@@ -31,51 +23,23 @@ export function gunzipSmall(bytes: Buffer, decoder: SmallDecoder): Decoded | nul
   if (decoded === null) return null;
   const { output } = decoded;
   const end = start + decoded.used;
-  return isIntact(bytes, end, { crc: zlib.crc32(output), size: output.length })
-    ? { ...decoded, used: end + TRAILER }
+  return hasSums(bytes, end, { crc: zlib.crc32(output), size: output.length })
+    ? { ...decoded, used: end + GZIP_TRAILER }
     : null;
 }
 
 /** @returns the bytes of one member; @throws {@link Unreadable} */
 export async function gunzipStream(bytes: Buffer, sink: Sink): Promise<number> {
-  const start = headerLength(bytes);
+  const start = gzipHeaderLength(bytes) ?? null;
   if (start === null) throw new Unreadable("a gzip header is broken");
-  let crc = 0;
-  let size = 0;
+  const sums = { crc: 0, size: 0 };
   const end =
     start +
     (await decodeStream("deflate", bytes.subarray(start), (output) => {
-      crc = zlib.crc32(output, crc);
-      size += output.length;
+      sums.crc = zlib.crc32(output, sums.crc);
+      sums.size += output.length;
       return sink(output);
     }));
-  if (!isIntact(bytes, end, { crc, size })) throw new Unreadable("a gzip checksum is wrong");
-  return end + TRAILER;
-}
-
-function isIntact(bytes: Buffer, end: number, o: { crc: number; size: number }): boolean {
-  if (bytes.length < end + TRAILER) return false;
-  return bytes.readUInt32LE(end) === o.crc && bytes.readUInt32LE(end + 4) === o.size % 2 ** 32;
-}
-
-/** Bytes before the deflate data; null when it is no gzip header, or cut off. */
-function headerLength(bytes: Buffer): number | null {
-  if (bytes.length < FIXED || bytes.readUIntBE(0, 3) !== MAGIC) return null;
-  const flags = bytes[3] ?? 0;
-  let at: number = FIXED;
-  if ((flags & FLAG.extra) !== 0) {
-    if (at + 2 > bytes.length) return null;
-    at += 2 + bytes.readUInt16LE(at);
-  }
-  for (const text of [FLAG.name, FLAG.comment]) {
-    if ((flags & text) !== 0) at = endOfText(bytes, at);
-  }
-  if ((flags & FLAG.headerCrc) !== 0) at += 2;
-  return at <= bytes.length ? at : null;
-}
-
-/** Behind the NUL that ends a text; beyond the end when there is none. */
-function endOfText(bytes: Buffer, at: number): number {
-  const end = bytes.indexOf(0, at);
-  return end < 0 ? bytes.length + 1 : end + 1;
+  if (!hasSums(bytes, end, sums)) throw new Unreadable("a gzip checksum is wrong");
+  return end + GZIP_TRAILER;
 }

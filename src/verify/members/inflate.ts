@@ -1,7 +1,7 @@
 import * as zlib from "node:zlib";
 import { Decoder } from "../decompress.ts";
 import type { Codec, Sink } from "../decompress.ts";
-import { Inflater, SMALL } from "./inflater.ts";
+import { Inflater, SMALL } from "../../wasm/inflater.ts";
 import { Unreadable } from "./limits.ts";
 
 /** Input of a stream that is given at a time: what comes out in a step that fails is lost. */

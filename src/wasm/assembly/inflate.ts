@@ -1,170 +1,151 @@
 /**
- * Decodes deflate data (RFC 1951) from memory to memory, in one step.
+ * Decodes deflate data (RFC 1951) from memory to memory: of one piece that is all there, or of a stream
+ * that comes and goes in pieces, and rests between any two symbols.
  *
  * Built for many small pieces, as archives hold them: nothing is allocated, and nothing is left of one
- * piece for the next but the tables of the fixed code.
+ * for the next but the tables of the fixed code.
  */
-import { buildTable, LITERAL, SPECIAL, SUBTABLE } from "./huffman";
-import {
-  CODE_LENGTHS,
-  DISTANCE_SYMBOLS,
-  DISTANCE_TABLE,
-  LENGTH_SYMBOLS,
-  LENGTH_TABLE,
-  LITERAL_SYMBOLS,
-  LITERAL_TABLE,
-  ORDER,
-} from "./layout";
-import { END_OF_BLOCK, writeSymbols } from "./symbols";
+import { LITERAL, SPECIAL, SUBTABLE } from "./huffman";
+import { Input } from "./input";
+import { DISTANCE_TABLE, LITERAL_TABLE } from "./layout";
+import { writeSymbols } from "./symbols";
+import { DISTANCE_BITS, dynamicTables, fixedTables, LITERAL_BITS } from "./tables";
 
-/** Bits that the tables go by: measured best of 9 to 11, and 7 to 8. */
-const LITERAL_BITS: u32 = 11;
-const DISTANCE_BITS: u32 = 8;
-const LENGTH_BITS: u32 = 7;
 const LITERAL_MASK: u64 = (1 << LITERAL_BITS) - 1;
 const DISTANCE_MASK: u64 = (1 << DISTANCE_BITS) - 1;
-const LENGTH_MASK: u64 = (1 << LENGTH_BITS) - 1;
 
 /** Most bits of a distance, and of what its code is followed by. */
 const LONGEST_DISTANCE: u64 = 28;
 
+/** Most bytes of what stands before the symbols of a block. */
+const LONGEST_START: usize = 640;
+
+/** What a symbol may need of the input, with what is loaded in vain. */
+const LONGEST_SYMBOL: usize = 16;
+
+/** How far back a copy may reach. */
+const WINDOW: usize = 32768;
+
+/** Results of `run`. */
 const DONE: i32 = 0;
 const BROKEN: i32 = 1;
 const FULL: i32 = 2;
-/** No result yet: the next block follows. */
-const GOES_ON: i32 = 3;
+const HUNGRY: i32 = 3;
+/** None yet. */
+const GOES_ON: i32 = 4;
 
-/** Where in the input and the output it is, and the bits that were read and not used. */
-let source: usize = 0;
+/** What comes next. */
+const START: i32 = 0;
+const SYMBOLS: i32 = 1;
+const STORED: i32 = 2;
+
+let phase = START;
+let isLast = false;
+/** Bytes of a stored block that are left. */
+let left: usize = 0;
+
+/** Where in the output it is. */
 let target: usize = 0;
-let bits: u64 = 0;
-let count: u64 = 0;
-
-let sourceEnd: usize = 0;
+/** The first byte of the output that is still there. */
 let targetStart: usize = 0;
 let targetEnd: usize = 0;
 
-let isPrepared = false;
-/** The tables are those of the fixed code. */
-let isFixed = false;
+/** Behind this no symbol begins. */
+let sourceLast: usize = 0;
+/** The input that is here is all that there is, and what that is when it does not suffice. */
+let isWhole = false;
+let exhausted = HUNGRY;
 
-/** Bytes of the input that were used, and of the output: after a result of 0. */
-export function used(): usize {
-  return source;
+let isPrepared = false;
+
+/** Where it stands: the next byte of the input, and of the output. */
+export function at(): usize {
+  return Input.next;
 }
-export function written(): usize {
+export function end(): usize {
   return target;
 }
 
-/**
- * @param input - start of the data; behind its end the memory has 16 bytes that are nobody's
- * @param output - start of the room; behind its end the memory has 300 bytes that are written over
- * @returns 0, or 1 when the data is broken or cut off, or 2 when the room is too small
- */
-export function inflate(input: usize, inputEnd: usize, output: usize, outputEnd: usize): i32 {
+/** Begins another piece or stream, whose output goes here. */
+export function begin(output: usize): void {
   if (!isPrepared) writeSymbols();
   isPrepared = true;
-  source = input;
-  sourceEnd = inputEnd;
-  target = output;
+  phase = START;
+  isLast = false;
+  Input.bits = 0;
+  Input.count = 0;
   targetStart = output;
-  targetEnd = outputEnd;
-  bits = 0;
-  count = 0;
-  let isLast = false;
-  while (!isLast) {
-    refill();
-    isLast = take(1) === 1;
-    const result = block(take(2));
-    if (result !== GOES_ON) return result;
-  }
-  source -= <usize>(count >> 3);
-  if (source > sourceEnd) return BROKEN;
-  source -= input;
-  target -= output;
-  return DONE;
+  target = output;
 }
 
-function block(type: u32): i32 {
-  if (type === 0) return stored();
+/**
+ * Goes on, until it is done or can't.
+ *
+ * @param input - what was not used yet. Behind its end the memory has 16 bytes that are nobody's
+ * @param outputEnd - up to 300 bytes are written behind it
+ * @param isAll - nothing follows this input
+ * @returns 0 when it is done, 1 when the data is broken or cut off, 2 when the room is used, 3 when more
+ *   input is needed: a few hundred bytes may be left
+ */
+export function run(input: usize, inputEnd: usize, outputEnd: usize, isAll: bool): i32 {
+  Input.next = input;
+  Input.end = inputEnd;
+  sourceLast = isAll ? inputEnd + 8 : inputEnd - LONGEST_SYMBOL;
+  isWhole = isAll;
+  exhausted = isAll ? BROKEN : HUNGRY;
+  targetEnd = outputEnd;
+  let result = GOES_ON;
+  while (result === GOES_ON) result = step();
+  Input.giveBack();
+  return Input.isOverdrawn() ? BROKEN : result;
+}
+
+/** Moves what copies may reach to before the room for output, which begins here again. */
+export function slide(output: usize): void {
+  const kept = min(target - targetStart, WINDOW);
+  memory.copy(output - kept, target - kept, kept);
+  targetStart = output - kept;
+  target = output;
+}
+
+function step(): i32 {
+  if (phase === SYMBOLS) return compressed();
+  if (phase === STORED) return stored();
+  if (isLast) return DONE;
+  if (!isWhole && Input.next + LONGEST_START > Input.end) return HUNGRY;
+  if (Input.next > sourceLast) return exhausted;
+  Input.refill();
+  isLast = Input.take(1) === 1;
+  const type = Input.take(2);
+  if (type === 0) return startStored() ? GOES_ON : BROKEN;
   if (type === 3) return BROKEN;
   if (type === 1) fixedTables();
   else if (!dynamicTables()) return BROKEN;
-  return compressed();
-}
-
-/** 3.2.4 */
-function stored(): i32 {
-  const from = source - <usize>(count >> 3);
-  if (from + 4 > sourceEnd) return BROKEN;
-  const length = <usize>load<u16>(from);
-  if ((length ^ 0xffff) !== <usize>load<u16>(from, 2)) return BROKEN;
-  if (from + 4 + length > sourceEnd) return BROKEN;
-  if (target + length > targetEnd) return FULL;
-  memory.copy(target, from + 4, length);
-  target += length;
-  source = from + 4 + length;
-  bits = 0;
-  count = 0;
+  phase = SYMBOLS;
   return GOES_ON;
 }
 
-/** 3.2.6 */
-function fixedTables(): void {
-  if (isFixed) return;
-  memory.fill(CODE_LENGTHS, 8, 144);
-  memory.fill(CODE_LENGTHS + 144, 9, 112);
-  memory.fill(CODE_LENGTHS + 256, 7, 24);
-  memory.fill(CODE_LENGTHS + 280, 8, 8);
-  buildTable(CODE_LENGTHS, 288, LITERAL_TABLE, LITERAL_BITS, LITERAL_SYMBOLS);
-  memory.fill(CODE_LENGTHS, 5, 32);
-  buildTable(CODE_LENGTHS, 32, DISTANCE_TABLE, DISTANCE_BITS, DISTANCE_SYMBOLS);
-  isFixed = true;
-}
-
-/** 3.2.7 */
-function dynamicTables(): bool {
-  isFixed = false;
-  const literals = take(5) + 257;
-  const distances = take(5) + 1;
-  const lengths = take(4) + 4;
-  if (literals > 286 || distances > 30) return false;
-  memory.fill(CODE_LENGTHS, 0, 19);
-  for (let i: u32 = 0; i < lengths; i++) {
-    if (count < 3) refill();
-    store<u8>(CODE_LENGTHS + load<u8>(ORDER + i), <u8>take(3));
-  }
-  if (!buildTable(CODE_LENGTHS, 19, LENGTH_TABLE, LENGTH_BITS, LENGTH_SYMBOLS)) return false;
-  if (!codeLengths(literals + distances)) return false;
-  if (load<u8>(CODE_LENGTHS + END_OF_BLOCK) === 0) return false;
-  const behind = CODE_LENGTHS + literals;
-  return (
-    buildTable(behind, distances, DISTANCE_TABLE, DISTANCE_BITS, DISTANCE_SYMBOLS) &&
-    buildTable(CODE_LENGTHS, literals, LITERAL_TABLE, LITERAL_BITS, LITERAL_SYMBOLS)
-  );
-}
-
-function codeLengths(total: u32): bool {
-  for (let i: u32 = 0; i < total;) {
-    if (source > sourceEnd + 8) return false;
-    if (count < 14) refill();
-    const entry = load<u32>(LENGTH_TABLE + ((<usize>(bits & LENGTH_MASK)) << 2));
-    if ((entry & SPECIAL) !== 0) return false;
-    take(entry & 0xff);
-    const symbol = entry >> 16;
-    if (symbol < 16) {
-      store<u8>(CODE_LENGTHS + i, <u8>symbol);
-      i++;
-      continue;
-    }
-    if (symbol === 16 && i === 0) return false;
-    const value = symbol === 16 ? load<u8>(CODE_LENGTHS + i - 1) : 0;
-    const times = symbol === 16 ? 3 + take(2) : symbol === 17 ? 3 + take(3) : 11 + take(7);
-    if (i + times > total) return false;
-    memory.fill(CODE_LENGTHS + i, value, times);
-    i += times;
-  }
+/** 3.2.4 */
+function startStored(): bool {
+  Input.align();
+  if (Input.next + 4 > Input.end) return false;
+  left = <usize>load<u16>(Input.next);
+  if ((left ^ 0xffff) !== <usize>load<u16>(Input.next, 2)) return false;
+  Input.next += 4;
+  phase = STORED;
   return true;
+}
+
+function stored(): i32 {
+  if (target > targetEnd) return FULL;
+  const length = min(left, min(Input.end - Input.next, targetEnd - target));
+  memory.copy(target, Input.next, length);
+  Input.next += length;
+  target += length;
+  left -= length;
+  if (left > 0) return Input.next === Input.end ? exhausted : FULL;
+  phase = START;
+  return GOES_ON;
 }
 
 /**
@@ -172,16 +153,18 @@ function codeLengths(total: u32): bool {
  * function: what it holds in locals is in registers.
  */
 function compressed(): i32 {
-  let from = source;
+  let from = Input.next;
   let to = target;
-  let held = bits;
-  let holds = count;
-  const last = sourceEnd + 8;
+  let held = Input.bits;
+  let holds = Input.count;
+  const last = sourceLast;
   const start = targetStart;
   const end = targetEnd;
   for (;;) {
-    if (from > last) return BROKEN;
-    if (to > end) return FULL;
+    if (from > last || to > end) {
+      save(from, to, held, holds);
+      return to > end ? FULL : exhausted;
+    }
     held |= load<u64>(from) << holds;
     from += <usize>((63 - holds) >> 3);
     holds |= 56;
@@ -212,10 +195,8 @@ function compressed(): i32 {
     }
     if ((entry & SPECIAL) !== 0) {
       if (entry >> 16 !== 0) return BROKEN;
-      source = from;
-      target = to;
-      bits = held >> (<u64>(entry & 0xff));
-      count = holds - <u64>(entry & 0xff);
+      save(from, to, held >> (<u64>(entry & 0xff)), holds - <u64>(entry & 0xff));
+      phase = START;
       return GOES_ON;
     }
     const length = valueOf(entry, held);
@@ -241,6 +222,13 @@ function compressed(): i32 {
     to += length;
   }
   return BROKEN;
+}
+
+function save(from: usize, to: usize, held: u64, holds: u64): void {
+  Input.next = from;
+  Input.bits = held;
+  Input.count = holds;
+  target = to;
 }
 
 /** The place of an entry behind another table. */
@@ -280,18 +268,4 @@ function copy(to: usize, distance: usize, length: usize): void {
       from += distance;
     } while (to < end);
   }
-}
-
-/** Has at least 56 bits after it. */
-function refill(): void {
-  bits |= load<u64>(source) << count;
-  source += <usize>((63 - count) >> 3);
-  count |= 56;
-}
-
-function take(length: u32): u32 {
-  const value = (<u32>bits) & ((1 << length) - 1);
-  bits >>= <u64>length;
-  count -= <u64>length;
-  return value;
 }

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import * as zlib from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { Inflater, SMALL } from "../../../../src/verify/members/inflater.ts";
+import { Inflater, SMALL } from "../../../src/wasm/inflater.ts";
 
 const { constants } = zlib;
 const inflater = Inflater.start();
