@@ -7,14 +7,22 @@ export const PREFIX_BYTES = 5;
 /** Puts messages together from pieces of any size, without joining a long one again and again. */
 export class FrameReader {
   readonly #maxBytes: number;
+  readonly #isLending: boolean;
+  /** Where messages are put together, when they are lent. */
+  #memory = Buffer.alloc(0);
   #pieces: Buffer[] = [];
   #size = 0;
   /** What has to be there before there is anything to read. */
   #wanted = PREFIX_BYTES;
 
-  /** @param maxBytes - of one message; what is longer is refused before memory is taken for it */
-  constructor(maxBytes: number) {
+  /**
+   * @param maxBytes - of one message; what is longer is refused before memory is taken for it
+   * @param isLending - messages last until the next `push`, and are all put together in the same memory:
+   *   with new memory for each, hundreds of megabytes keep the collector busy
+   */
+  constructor(maxBytes: number, { isLending = false } = {}) {
     this.#maxBytes = maxBytes;
+    this.#isLending = isLending;
   }
 
   /** True in the middle of a message. */
@@ -30,7 +38,7 @@ export class FrameReader {
     this.#pieces.push(piece);
     this.#size += piece.length;
     if (this.#size < this.#wanted) return [];
-    const bytes = this.#pieces.length === 1 ? piece : Buffer.concat(this.#pieces);
+    const bytes = this.#pieces.length === 1 ? piece : this.#joined();
     const messages: Buffer[] = [];
     let at = 0;
     this.#wanted = PREFIX_BYTES;
@@ -46,6 +54,18 @@ export class FrameReader {
     this.#size = bytes.length - at;
     this.#pieces = this.#size === 0 ? [] : [bytes.subarray(at)];
     return messages;
+  }
+
+  #joined(): Buffer {
+    if (!this.#isLending) return Buffer.concat(this.#pieces);
+    if (this.#memory.length < this.#size) {
+      this.#memory = Buffer.concat(this.#pieces);
+      return this.#memory;
+    }
+    let end = 0;
+    // the first piece may be in there too: the rest of what was joined before
+    for (const piece of this.#pieces) end += piece.copy(this.#memory, end);
+    return this.#memory.subarray(0, end);
   }
 
   #lengthAt(bytes: Buffer, at: number): number {

@@ -37,9 +37,13 @@ export class ContentClient {
     }
   }
 
-  /** The bytes of a blob, in pieces of up to 1 MiB; the engine waits while they are not taken. */
+  /**
+   * The bytes of a blob, in pieces of up to 1 MiB, each of which lasts until the next one is asked for;
+   * the engine waits while they are not taken.
+   */
   async *read(digest: string, signal?: AbortSignal): AsyncGenerator<Buffer> {
-    const answers = this.channel.messages(`${SERVICE}/Read`, named(digest), { signal });
+    const o = { signal, isLent: true };
+    const answers = this.channel.messages(`${SERVICE}/Read`, named(digest), o);
     for await (const answer of answers) yield dataOf(answer);
   }
 

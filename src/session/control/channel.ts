@@ -27,6 +27,8 @@ export const LONGEST_HEADER = 65_536;
 export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** An answer lasts until the next one is asked for: see {@link FrameReader}. */
+  readonly isLent?: boolean;
 }
 
 /** How a connection is used. */
@@ -84,7 +86,7 @@ export class Channel {
     o.signal?.addEventListener("abort", cancel, { once: true });
     try {
       stream.end(frameOf(request));
-      yield* split(stream);
+      yield* split(stream, o.isLent);
       await throwIfFailed(ended);
     } catch (error) {
       o.signal?.throwIfAborted();
@@ -161,8 +163,8 @@ function connectionLost(): DockerError {
 }
 
 /** Cuts a byte stream into its messages. */
-async function* split(stream: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-  const frames = new FrameReader(MAX_MESSAGE_BYTES);
+async function* split(stream: AsyncIterable<Buffer>, isLending = false): AsyncGenerator<Buffer> {
+  const frames = new FrameReader(MAX_MESSAGE_BYTES, { isLending });
   for await (const piece of stream) yield* framesOf(frames, piece);
   if (frames.isHalfway) throw new RpcError(13, "the engine's answer is cut off");
 }

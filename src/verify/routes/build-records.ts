@@ -148,7 +148,7 @@ class RecordReader {
       for await (const part of this.#read(blob.digest)) {
         size += part.length;
         if (size > LONG) return { ...blob, bytes: "long" };
-        parts.push(part);
+        parts.push(Buffer.from(part));
       }
     } catch (error) {
       if (hasStatus(error, GRPC_STATUS.notFound)) return { ...blob, bytes: null };

@@ -21,6 +21,30 @@ describe("messages of a byte stream", () => {
     );
   });
 
+  it("are put together in the same memory when they are lent", () => {
+    const messages = fc.array(fc.uint8Array({ maxLength: 300 }), { maxLength: 20 });
+    fc.assert(
+      fc.property(messages, fc.integer({ min: 1, max: 500 }), (given, size) => {
+        const bytes = Buffer.concat(given.map((one) => frameOf(Buffer.from(one))));
+        const frames = new FrameReader(300, { isLending: true });
+        const read: Buffer[] = [];
+        for (let at = 0; at < bytes.length; at += size) {
+          // what comes may be gone as well
+          const piece = Buffer.from(bytes.subarray(at, at + size));
+          read.push(...frames.push(piece).map((one) => Buffer.from(one)));
+        }
+        expect(read).toEqual(given.map((one) => Buffer.from(one)));
+      }),
+    );
+    const frames = new FrameReader(300, { isLending: true });
+    const memories = Array.from({ length: 10 }, () => {
+      const frame = frameOf(Buffer.alloc(300));
+      frames.push(frame.subarray(0, 100));
+      return frames.push(frame.subarray(100))[0]?.buffer;
+    });
+    expect(new Set(memories).size).toBe(1);
+  });
+
   it("a long message in many pieces takes time in proportion to its length", () => {
     const whole = frameOf(Buffer.alloc(32 << 20));
     const frames = new FrameReader(32 << 20);
