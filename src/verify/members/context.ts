@@ -1,6 +1,7 @@
 import type { Hit, NeedleSearch } from "../../needles/search.ts";
 import type { NeedleTable } from "../../needles/table.ts";
 import type { HitLog } from "../hit-log.ts";
+import type { Turns } from "../turns.ts";
 import type { SmallDecoder } from "./inflate.ts";
 import type { Kind } from "./kinds.ts";
 import { BOUNDS, Unreadable } from "./limits.ts";
@@ -24,6 +25,7 @@ export interface UnpackContext {
   /** Members that were searched. */
   count: number;
   readonly decoder: SmallDecoder;
+  readonly turns: Turns;
   /** A search for one stream; give it back with `release`. */
   acquire(): NeedleSearch;
   release(search: NeedleSearch): void;

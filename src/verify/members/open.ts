@@ -102,6 +102,8 @@ async function openZip(file: Opened, level: Level): Promise<void> {
       // most are searched by now: to wait for nothing costs as much as to search a small one
       const opening = openEntry(value, file, { context: level.context, levelOf });
       if (opening !== undefined) await opening;
+      const turn = level.context.turns.next();
+      if (turn !== undefined) await turn;
     } catch (error) {
       report(error, levelOf());
     }

@@ -19,8 +19,8 @@ const WORTH_A_THREAD = 4 * MIB;
 /** Batches that the thread has at a time: while it works on one, it need not wait for the next. */
 const AHEAD = 3;
 
-/** Batches that are never unpacked here, as long as there is a thread: signals would wait for them. */
-const LARGE = MIB;
+/** Batches that are not unpacked here, as long as there is a thread: whatever else waits would wait. */
+const LARGE = 8 * MIB;
 
 /** A batch that nobody works on yet. */
 interface Job {

@@ -1,6 +1,7 @@
 import { NeedleSearch } from "../../needles/search.ts";
 import type { NeedleTable } from "../../needles/table.ts";
 import { HitLog } from "../hit-log.ts";
+import { Turns } from "../turns.ts";
 import type { MemberFile, UnpackContext } from "./context.ts";
 import { SmallDecoder } from "./inflate.ts";
 import { FileBudget } from "./limits.ts";
@@ -25,6 +26,7 @@ export class Unpacker {
   readonly #isStopped: () => boolean;
   readonly #searches: NeedleSearch[] = [];
   readonly #decoder = new SmallDecoder();
+  readonly #turns = new Turns();
 
   /** @param isStopped - asked again and again: true ends the work at once */
   constructor(table: NeedleTable, isStopped: () => boolean) {
@@ -42,6 +44,7 @@ export class Unpacker {
       unread: new UnreadList(),
       count: 0,
       decoder: this.#decoder,
+      turns: this.#turns,
       acquire: () => this.#searches.pop() ?? new NeedleSearch(this.#table),
       release: (search) => {
         search.end();

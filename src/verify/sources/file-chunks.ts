@@ -1,15 +1,12 @@
 import { constants, readSync } from "node:fs";
 import { open } from "node:fs/promises";
-import { setImmediate } from "node:timers/promises";
+import { Turns } from "../turns.ts";
 
 /**
  * Bytes that are read at once. What the hits in them are made of lives as long, and the collector gives
  * more memory to those of whom much lives: with 1 MiB, an archive full of hits took 100 MB more.
  */
 const CHUNK = 256 * 1024;
-
-/** Milliseconds after which signals, sockets and whatever else the process does get their turn. */
-const TURN_MS = 10;
 
 /** Waits for no pipe, also where one was put since somebody looked. */
 const READ_ONLY = constants.O_RDONLY | constants.O_NONBLOCK;
@@ -37,15 +34,12 @@ export class FileChunks implements AsyncIterable<Buffer> {
   async *[Symbol.asyncIterator](): AsyncGenerator<Buffer, void> {
     await using file = await open(this.#path, READ_ONLY);
     const memory = Buffer.alloc(CHUNK);
-    let turn = performance.now();
+    const turns = new Turns();
     for (;;) {
       const length = readSync(file.fd, memory, 0, CHUNK, null);
       if (length === 0) return;
       yield memory.subarray(0, length);
-      if (performance.now() - turn > TURN_MS) {
-        await setImmediate();
-        turn = performance.now();
-      }
+      await turns.next();
       if (this.#isClosed) throw new Error("the file was closed");
     }
   }
