@@ -6,6 +6,7 @@ import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
 
 import { BuildError } from "../../../../src/errors.ts";
 import type { ContentInspector } from "../../../../src/session/filesync/service.ts";
+import { heldBytes } from "../../../support/memory.ts";
 import { makeWorld, type World } from "../../../support/temp.ts";
 import { packet, receive } from "./receiver.ts";
 
@@ -283,16 +284,21 @@ describe(`size${SLOW ? "" : ", a tenth of it without SLOW=1"}`, () => {
     truncateSync(join(world.cwd, "huge"), size);
     const call = await receive({ root: world.cwd }, { count: true });
     await call.listed();
-    const before = process.memoryUsage();
+    const before = await heldBytes();
+    const received = (): number => call.received.get(0) ?? 0;
+    const heldAt = async (bytes: number): Promise<number> => {
+      while (received() < bytes) await new Promise((resolve) => setImmediate(resolve));
+      call.stream.pause();
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      const held = await heldBytes();
+      call.stream.resume();
+      return held - before;
+    };
     call.send(packet(1, { id: 0 }));
-    while (call.received.size === 0) await new Promise((resolve) => setImmediate(resolve));
-    call.stream.pause();
-    await new Promise((resolve) => setTimeout(resolve, 100));
-    const held = process.memoryUsage();
-    expect(held.arrayBuffers - before.arrayBuffers).toBeLessThan(8 << 20);
-    call.stream.resume();
-    while ((call.received.get(0) ?? 0) < size)
-      await new Promise((resolve) => setImmediate(resolve));
-    expect(process.memoryUsage().arrayBuffers - before.arrayBuffers).toBeLessThan(64 << 20);
+    for (const part of [0, 0.25, 0.5, 0.75]) {
+      expect(await heldAt(Math.max(1, part * size))).toBeLessThan(8 << 20);
+    }
+    while (received() < size) await new Promise((resolve) => setImmediate(resolve));
+    expect((await heldBytes()) - before).toBeLessThan(8 << 20);
   }, 60_000);
 });
