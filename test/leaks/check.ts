@@ -40,15 +40,17 @@ export function answerOf(report: VerifyReport): Answer {
 }
 
 export function rightAnswer(one: LeakCase, engine: EngineTraits): Answer {
-  const expected = one.expect.filter(
-    ({ since }) => since === undefined || engine.isAtLeast(...since),
-  );
   return {
-    places: expected.map(lineOf).toSorted(),
+    places: expectedOn(one, engine).map(lineOf).toSorted(),
     unproved: [...(one.unproved ?? [])].toSorted(),
     unread: [...(one.unread ?? [])].toSorted(),
     unseen: [],
   };
+}
+
+/** The places of a case where this engine puts the value. */
+export function expectedOn(one: LeakCase, engine: EngineTraits): readonly Expected[] {
+  return one.expect.filter(({ since }) => since === undefined || engine.isAtLeast(...since));
 }
 
 function asExpected({ secret, where, part, layer, path, encoding, deleted }: Finding): Expected {

@@ -7,6 +7,7 @@ import { dockerOut, engineHost, engineVersion } from "../engine/current.ts";
 import { makeImages } from "./build.ts";
 import { answerOf, verifyImage } from "./check.ts";
 import type { Answer } from "./check.ts";
+import { heldBy } from "./held.ts";
 import { writeRecipe } from "./make.ts";
 import type { Recipe } from "./make.ts";
 import type { EngineTraits, LeakCase } from "./model.ts";
@@ -77,13 +78,18 @@ export class Corpus {
 
   /** Verifies the image of a case, once it is made. */
   async run(one: LeakCase): Promise<Outcome> {
-    const recipe = await this.#made.get(one);
-    if (recipe === undefined) throw new Error(`no image is made of: ${one.name}`);
+    const recipe = await this.#recipeOf(one);
     const report = await verifyImage(this.#engine, recipe);
     const outcome = { answer: answerOf(report), read: readBy(report) };
     const { peers } = this.#options;
     if (peers.length === 0) return { ...outcome, peers: {} };
     return { ...outcome, peers: await peersFind(peers, recipe.tag, join(recipe.folder, "saved")) };
+  }
+
+  /** For a wrong answer: whether its values are in the image at all. Names them, no value. */
+  async held(one: LeakCase): Promise<string> {
+    const recipe = await this.#recipeOf(one);
+    return heldBy(recipe, this.traits, join(recipe.folder, "held.tar"));
   }
 
   /** Removes the images. */
@@ -92,6 +98,12 @@ export class Corpus {
     // all at once: containerd's store goes through all that it has after each, or after many
     const tags = this.#tags.splice(0);
     await Promise.all(tags.map(async (tag) => this.#engine.removeImage(tag, { force: true })));
+  }
+
+  async #recipeOf(one: LeakCase): Promise<Recipe> {
+    const recipe = await this.#made.get(one);
+    if (recipe === undefined) throw new Error(`no image is made of: ${one.name}`);
+    return recipe;
   }
 
   async #write(one: LeakCase): Promise<Recipe> {
