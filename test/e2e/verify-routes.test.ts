@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { resolveEndpoint } from "../../src/docker/endpoint.ts";
 import { Engine } from "../../src/docker/engine.ts";
 import { Secret } from "../../src/secret/secret.ts";
@@ -19,6 +19,7 @@ import { refusingProxy } from "./refusing-proxy.ts";
 const RUN = `smtest-routes-${process.pid}`;
 const LEAKY = `${RUN}-leaky:1`;
 const LARGE = `${RUN}-large:1`;
+const TWO = `${RUN}-two:1`;
 
 const IN_FILES = `leak-${randomBytes(9).toString("hex")}>>>/?&+"ö`;
 const IN_ARGUMENT = `argument-${randomBytes(12).toString("hex")}`;
@@ -185,6 +186,42 @@ describe("every way to an engine's image", () => {
       expect(["IMAGE_MISSING", "incomplete", "whole"]).toContain(word);
     },
   );
+});
+
+const hasPlatforms = testEngine().variant.endsWith("-containerd");
+
+describe.runIf(hasPlatforms)("every way to an image for two platforms", () => {
+  beforeEach(async () => {
+    await using world = await makeWorld();
+    await world.write("key-amd64", `1 ${IN_FILES}`);
+    await world.write("key-arm64", `2 ${IN_FILES}`);
+    const copy = "COPY key-$TARGETARCH /key-$TARGETARCH";
+    await world.write("Dockerfile", `FROM scratch\nARG TARGETARCH\n${copy}\n`);
+    const platforms = ["--platform", "linux/amd64,linux/arm64"];
+    await dockerOut(["build", "-q", ...platforms, "-t", TWO, "."], { cwd: world.cwd });
+    onTestFinished(async () => void (await dockerCli(["rmi", "-f", TWO])));
+  });
+
+  it("IT4 IT12: push and content give the verdict of save", async () => {
+    const whole = await verifyBy({ route: "save" }, TWO);
+    expect(whole.unseen).toEqual([]);
+    expect(whole.findings.map(({ path }) => path)).toEqual(["/key-amd64", "/key-arm64"]);
+    for (const route of ["content", "push"] as const) {
+      const report = await verifyBy({ route }, TWO);
+      expect(report.route).toEqual({ name: route, skipped: [] });
+      expect(verdict(report)).toEqual(verdict(whole));
+    }
+  });
+
+  it("a push of the platform that is left is a part: another way reads the rest", async (context) => {
+    const removed = await dockerCli(["image", "rm", "-f", "--platform", "linux/arm64", TWO]);
+    context.skip(removed.code !== 0, "this client or engine removes no platform alone");
+    const report = await verifyBy({ route: "push" }, TWO);
+    const reason = "the engine pushed only a part of the image";
+    expect(report.route).toEqual({ name: "content", skipped: [{ name: "push", reason }] });
+    expect(report.unseen).not.toEqual([]);
+    expect(verdict(report)).toEqual(verdict(await verifyBy({}, TWO)));
+  });
 });
 
 describe("the engine's own records of its builds", () => {
