@@ -3,6 +3,7 @@ import { visibleLine } from "../mask/visible.ts";
 import { verdictOf } from "./model.ts";
 import type { Unseen, VerifyReport } from "./model.ts";
 import { counted, memberPlace, mendOf, placeOf, REASONS } from "./report/words.ts";
+import { SILENT_HINT } from "./routes/silence.ts";
 
 /** Names of secrets that an error lists; the report has all. */
 const NAMES_SHOWN = 5;
@@ -56,6 +57,7 @@ function incomplete({ image, unseen }: VerifyReport): DockerError {
 /** Reasons with a way out of their own, by how they begin. */
 const WAYS_OUT: readonly (readonly [reason: string, hint: string])[] = [
   ["no image for ", "leave out --platform, or name one that the report lists as not asked for"],
+  ["the engine has sent nothing ", SILENT_HINT],
   ["no image manifest", "give what docker save, docker export, buildx or skopeo wrote, whole"],
 ];
 

@@ -24,11 +24,20 @@ const PATH =
 
 const DIGEST = /^sha256:[0-9a-f]{64}$/u;
 
+/** How to take it. */
+export interface SinkOptions {
+  /** Blobs and manifests that are taken. */
+  readonly limit?: number;
+  /** Called with each request, and with each piece that was searched. */
+  readonly onHeard?: () => void;
+}
+
 /** Takes one image, from whoever knows the random name of its repository. */
 export class PushSink {
   readonly #blobs: Blobs;
   readonly #server: Server;
   readonly #limit: number;
+  readonly #onHeard: () => void;
   #count = 0;
   readonly #name = pushRepository();
   /** What was taken, by digest; uploads that have no digest yet, by their number. */
@@ -38,9 +47,13 @@ export class PushSink {
   #turn: Promise<void> = Promise.resolve();
   #root: string | undefined;
 
-  private constructor(blobs: Blobs, limit: number) {
+  private constructor(
+    blobs: Blobs,
+    { limit = BLOB_LIMIT, onHeard = () => undefined }: SinkOptions,
+  ) {
     this.#blobs = blobs;
     this.#limit = limit;
+    this.#onHeard = onHeard;
     this.#server = createServer((request, response) => {
       this.#answer(request, response).catch(() => response.destroy());
     });
@@ -48,13 +61,9 @@ export class PushSink {
     this.#server.requestTimeout = 0;
   }
 
-  /**
-   * Listens on a random port of 127.0.0.1.
-   *
-   * @param limit - blobs and manifests that are taken
-   */
-  static async open(blobs: Blobs, limit = BLOB_LIMIT): Promise<PushSink> {
-    const sink = new PushSink(blobs, limit);
+  /** Listens on a random port of 127.0.0.1. */
+  static async open(blobs: Blobs, o: SinkOptions = {}): Promise<PushSink> {
+    const sink = new PushSink(blobs, o);
     await new Promise<void>((resolve, reject) => {
       sink.#server.once("error", reject);
       sink.#server.listen(0, "127.0.0.1", resolve);
@@ -83,6 +92,7 @@ export class PushSink {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    this.#onHeard();
     const { pathname: path, searchParams: query } = new URL(request.url ?? "", "http://sink");
     const { repository, kind, name = "" } = PATH.exec(path)?.groups ?? {};
     const call = { request, response, query };
@@ -154,6 +164,7 @@ export class PushSink {
         upload.size += next.value.length;
         await scan.write(next.value);
         this.#blobs.count(next.value.length);
+        this.#onHeard();
       }
       isComplete = true;
     } finally {

@@ -10,6 +10,23 @@ import { field, text } from "../json.ts";
 import { PushSink } from "./push-sink.ts";
 import { RouteError } from "./route.ts";
 import type { OpenRoute, Route } from "./route.ts";
+import { SilentError, Watch, within } from "./silence.ts";
+
+/**
+ * Longest time in milliseconds in which neither the push nor what is pushed goes on: an engine waits
+ * while we search, and compresses a large layer before it sends much of it.
+ */
+const SILENCE_MS = 300_000;
+
+/** The same for a name that is given, or taken back. */
+const NAME_MS = 60_000;
+
+/** How to push it. */
+export interface PushOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Longest silence; for tests. */
+  readonly silenceMs?: number;
+}
 
 /**
  * The engine pushes the image to a registry in this process: exactly the bytes that a registry would
@@ -17,13 +34,13 @@ import type { OpenRoute, Route } from "./route.ts";
  * compresses, slowly. Only when asked for: the image has a second name meanwhile, and the engine keeps
  * a note of the push.
  */
-export function pushRoute(engine: Engine, found: ImageInspect, signal?: AbortSignal): Route {
+export function pushRoute(engine: Engine, found: ImageInspect, o: PushOptions = {}): Route {
   return {
     name: "push",
     async open() {
       const obstacle = obstacleOf(engine, await engine.info(), found);
       if (obstacle !== undefined) throw new RouteError(obstacle);
-      return new PushReading(engine, found.Id, signal);
+      return new PushReading(engine, found.Id, o);
     },
   };
 }
@@ -45,28 +62,29 @@ class PushReading implements OpenRoute {
   readonly #engine: Engine;
   readonly #id: string;
   readonly #stop = new AbortController();
-  readonly #signal: AbortSignal;
+  readonly #options: PushOptions;
 
-  constructor(engine: Engine, id: string, signal?: AbortSignal) {
+  constructor(engine: Engine, id: string, o: PushOptions) {
     this.#engine = engine;
     this.#id = id;
-    const stop = this.#stop.signal;
-    this.#signal = signal === undefined ? stop : AbortSignal.any([stop, signal]);
+    this.#options = o;
   }
 
   async read(blobs: Blobs): Promise<void> {
-    const sink = await PushSink.open(blobs).catch(() => {
+    using watch = new Watch(this.#options.silenceMs ?? SILENCE_MS);
+    const onHeard = (): void => watch.heard();
+    const sink = await PushSink.open(blobs, { onHeard }).catch(() => {
       throw new RouteError("no port can be opened");
     });
     const { repository } = sink;
     const tag = pushTag();
     try {
-      await this.#push(repository, tag);
+      await this.#push(repository, tag, watch);
     } catch (error) {
-      throw error instanceof RouteError ? error : new RouteError("the engine can't push to us");
+      throw asRouteError(error, watch);
     } finally {
       await sink.close();
-      await this.#engine.removeImage(`${repository}:${tag}`).catch(() => undefined);
+      await this.#ask(this.#engine.removeImage(`${repository}:${tag}`)).catch(() => undefined);
     }
     const { root } = sink;
     if (root === undefined || !this.#isWhole(root, blobs)) {
@@ -79,10 +97,15 @@ class PushReading implements OpenRoute {
     this.#stop.abort();
   }
 
-  async #push(repository: string, tag: string): Promise<void> {
+  async #push(repository: string, tag: string, watch: Watch): Promise<void> {
     const { endpoint } = this.#engine;
-    const signal = this.#signal;
-    await this.#engine.tagImage(this.#id, repository, tag);
+    const { signal: stopped } = this.#options;
+    const signal = AbortSignal.any([
+      this.#stop.signal,
+      watch.signal,
+      ...(stopped === undefined ? [] : [stopped]),
+    ]);
+    await this.#ask(this.#engine.tagImage(this.#id, repository, tag));
     const answer = await this.#engine.stream("POST", image(repository, "push"), {
       query: { tag },
       headers: { "X-Registry-Auth": registryAuth(repository, null) },
@@ -93,9 +116,14 @@ class PushReading implements OpenRoute {
       host: endpoint.host,
       signal,
     })) {
+      watch.heard();
       isRefused ||= line.error !== undefined;
     }
     if (isRefused) throw new RouteError("the engine can't push to us");
+  }
+
+  async #ask(answer: Promise<void>): Promise<void> {
+    await within(answer, this.#options.silenceMs ?? NAME_MS);
   }
 
   /** It has the id of what was pushed: of the index or manifest, or of the config. */
@@ -103,4 +131,12 @@ class PushReading implements OpenRoute {
     const manifest = blobs.find(blobName(root))?.json;
     return root === this.#id || text(field(field(manifest, "config"), "digest")) === this.#id;
   }
+}
+
+function asRouteError(error: unknown, { signal }: Watch): RouteError {
+  if (error instanceof RouteError) return error;
+  const isSilent = signal.aborted || error instanceof SilentError;
+  return new RouteError(
+    isSilent ? "the engine did not go on with the push" : "the engine can't push to us",
+  );
 }

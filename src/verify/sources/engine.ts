@@ -56,9 +56,9 @@ export function engineImage(
       const { Id: id } = found;
       const make: Readonly<Record<RouteName, () => Route>> = {
         content: () => contentRoute(engine, id, { platform, signal }),
-        push: () => pushRoute(engine, found, signal),
+        push: () => pushRoute(engine, found, { signal }),
         folders: () => foldersRoute(engine, id),
-        save: () => saveRoute(engine, id, signal),
+        save: () => saveRoute(engine, id, { signal, size: found.Size }),
       };
       const routes = orderOf(route).map((name) => make[name]());
       const records = async (blobs: Blobs): Promise<readonly string[]> =>

@@ -76,7 +76,7 @@ describe("the registry that a push goes into", () => {
 
   it("takes no more blobs and manifests than an image has", async () => {
     const blobs = blobsFor(CANARY);
-    const sink = await PushSink.open(blobs, 3);
+    const sink = await PushSink.open(blobs, { limit: 3 });
     onTestFinished(async () => sink.close());
     const [host = "", name = ""] = sink.repository.split("/");
     const base = `http://${host}/v2/${name}`;
