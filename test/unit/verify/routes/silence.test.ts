@@ -1,5 +1,7 @@
 import { randomBytes } from "node:crypto";
-import type { IncomingMessage, ServerResponse } from "node:http";
+import { once } from "node:events";
+import { request as send } from "node:http";
+import type { ClientRequest, IncomingMessage, ServerResponse } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { Engine } from "../../../../src/docker/engine.ts";
@@ -204,25 +206,61 @@ describe("a push of an engine that hangs", () => {
     expect(requests.filter((request) => request.startsWith("DELETE"))).toHaveLength(1);
   });
 
-  it("goes on as long as its lines come", async () => {
+  /** Pushes by `work`, and refuses at last. @returns how long we stayed, and why we left */
+  async function stay(
+    work: (response: ServerResponse, repository: string) => Promise<void>,
+  ): Promise<{ readonly ms: number; readonly reason: string }> {
+    const { archive, id } = await image(VALUE);
+    let end = Number.NaN;
     const { engine } = await engineThat((request, response) => {
-      if ((request.url ?? "").endsWith("/info")) response.end("{}");
-      else if (!(request.url ?? "").includes("/push")) response.writeHead(201).end();
+      const url = decodeURIComponent(request.url ?? "");
+      const repository = /\/images\/(?<name>.*)\/push/u.exec(url)?.groups?.["name"];
+      if (url.endsWith("/info")) response.end("{}");
+      else if (url.endsWith("/get")) {
+        end = performance.now();
+        response.end(archive);
+      } else if (repository === undefined) response.end();
       else {
-        let lines = 0;
-        const timer = setInterval(() => {
-          response.write('{"status":"Pushing"}\n');
-          if (++lines < 8) return;
-          clearInterval(timer);
-          response.end('{"error":"at last"}\n');
-        }, 100);
+        void work(response, repository)
+          .then(() => response.end('{"error":"at last"}\n'))
+          .catch(() => undefined);
       }
     });
-    const opened = await pushRoute(engine, found, { silenceMs: 500 }).open();
-    const began = performance.now();
-    const route: Route = { name: "push", open: async () => Promise.resolve(opened) };
-    const none: Route = { name: "save", open: async () => Promise.reject(new Error("the last")) };
-    await expect(search("sha256:1", route, none)).rejects.toThrow("the last");
-    expect(performance.now() - began).toBeGreaterThan(700);
+    const push = pushRoute(engine, found, { silenceMs: 500 });
+    const begin = performance.now();
+    const { route } = await search(id, push, saveRoute(engine, id));
+    return { ms: end - begin, reason: route?.skipped[0]?.reason ?? "" };
+  }
+
+  it("goes on as long as lines come", async () => {
+    const { ms, reason } = await stay(async (response) => {
+      for (let i = 0; i < 8; i++) {
+        response.write('{"status":"Pushing"}\n');
+        await sleep(100);
+      }
+    });
+    expect(reason).toBe("the engine can't push to us");
+    expect(ms).toBeGreaterThan(700);
+  });
+
+  it("goes on as long as bytes come, and not beyond", async () => {
+    const { ms, reason } = await stay(async (_, repository) => {
+      const upload = await beginUpload(repository);
+      for (let i = 0; i < 8; i++) {
+        upload.write("some bytes");
+        await sleep(100);
+      }
+      await once(upload, "close");
+    });
+    expect(reason).toBe("the engine did not go on with the push");
+    expect(ms).toBeGreaterThan(1_100);
   });
 });
+
+/** A blob that is sent to a registry, without an end. */
+async function beginUpload(repository: string): Promise<ClientRequest> {
+  const [host = "", name = ""] = repository.split("/");
+  const answer = await fetch(`http://${host}/v2/${name}/blobs/uploads/`, { method: "POST" });
+  const place = new URL(answer.headers.get("location") ?? "", answer.url);
+  return send(place, { method: "PATCH" }).on("error", () => undefined);
+}
