@@ -7,15 +7,21 @@ import type { Blobs } from "../blobs.ts";
 import { readGraph } from "../sources/graph.ts";
 import { RouteError } from "./route.ts";
 import type { OpenRoute, Route } from "./route.ts";
+import { SilentError, unlessSilent, within } from "./silence.ts";
 
 /** How `GET /info` tells containerd's image store from the engine's own. */
 const SNAPSHOTTER = "io.containerd.snapshotter.v1";
+
+/** Longest time without an answer, in milliseconds: the engine only reads what it has. */
+const SILENCE_MS = 60_000;
 
 /** What to read, and until when. */
 export interface ContentOptions {
   /** The only platform whose blobs are read. */
   readonly platform?: Platform | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Longest silence; for tests. */
+  readonly silenceMs?: number;
 }
 
 /**
@@ -25,16 +31,15 @@ export interface ContentOptions {
  * @param id - the image's: the digest of its index or manifest
  */
 export function contentRoute(engine: Engine, id: string, o: ContentOptions = {}): Route {
+  const silenceMs = o.silenceMs ?? SILENCE_MS;
   return {
     name: "content",
     async open() {
       if (!isContainerd(await engine.info())) {
         throw new RouteError("the engine does not keep its images in containerd's store");
       }
-      const client = await connectContent(engine, o.signal).catch(() => {
-        throw new RouteError("the engine refuses POST /grpc");
-      });
-      return openContent(client, { engine, id, platform: o.platform });
+      const client = await connect(engine, silenceMs, o.signal);
+      return openContent(client, { engine, id, platform: o.platform, silenceMs });
     },
   };
 }
@@ -44,18 +49,38 @@ export function isContainerd({ DriverStatus }: EngineInfo): boolean {
   return (DriverStatus ?? []).some(([, value]) => value === SNAPSHOTTER);
 }
 
+async function connect(
+  engine: Engine,
+  silenceMs: number,
+  signal: AbortSignal | undefined,
+): Promise<ContentClient> {
+  const stop = new AbortController();
+  const either = AbortSignal.any([stop.signal, ...(signal === undefined ? [] : [signal])]);
+  try {
+    return await within(connectContent(engine, either), silenceMs);
+  } catch (error) {
+    stop.abort();
+    const isSilent = error instanceof SilentError;
+    throw new RouteError(`the engine ${isSilent ? "does not answer" : "refuses"} POST /grpc`);
+  }
+}
+
 interface StoredImage {
   readonly engine: Engine;
   readonly id: string;
   readonly platform: Platform | undefined;
+  readonly silenceMs: number;
 }
 
-function openContent(client: ContentClient, { engine, id, platform }: StoredImage): OpenRoute {
+function openContent(
+  client: ContentClient,
+  { engine, id, platform, silenceMs }: StoredImage,
+): OpenRoute {
   const stop = new AbortController();
   return {
     roots: [id],
     async read(blobs) {
-      const reading = new StoreReading(client, stop.signal);
+      const reading = new StoreReading(client, stop.signal, silenceMs);
       await readGraph(blobs, [id], async (digest) => reading.open(digest), { platform });
       if (reading.isBroken) throw new RouteError("a blob could not be read to its end");
       // what an index names and the store lacks may be another platform, or just have been deleted
@@ -72,20 +97,27 @@ async function checkThere(engine: Engine, id: string, blobs: Blobs): Promise<voi
   if ((await engine.inspectImage(id)) === null) blobs.fail("the image was removed meanwhile");
 }
 
-/** Reads blobs, and remembers what went wrong: a blob that broke off is a reason for another way. */
+/**
+ * Reads blobs, and remembers what went wrong: a blob that broke off is a reason for another way, and no
+ * more is asked for then.
+ */
 class StoreReading {
   readonly #client: ContentClient;
   readonly #signal: AbortSignal;
+  readonly #silenceMs: number;
   isBroken = false;
   missing = 0;
 
-  constructor(client: ContentClient, signal: AbortSignal) {
+  constructor(client: ContentClient, signal: AbortSignal, silenceMs: number) {
     this.#client = client;
     this.#signal = signal;
+    this.#silenceMs = silenceMs;
   }
 
   async open(digest: string): Promise<AsyncIterable<Buffer> | null> {
-    const found = await this.#attempt(async () => this.#client.info(digest, this.#signal));
+    const found = await this.#attempt(async () =>
+      within(this.#client.info(digest, this.#signal), this.#silenceMs),
+    );
     if (found !== null) return this.#read(found.digest, found.size);
     this.missing++;
     return null;
@@ -93,7 +125,7 @@ class StoreReading {
 
   async *#read(digest: string, size: number): AsyncGenerator<Buffer> {
     let left = size;
-    const pieces = this.#client.read(digest, this.#signal);
+    const pieces = unlessSilent(this.#client.read(digest, this.#signal), this.#silenceMs);
     try {
       for (;;) {
         const next = await this.#attempt(async () => pieces.next());
@@ -110,6 +142,7 @@ class StoreReading {
   }
 
   async #attempt<T>(work: () => Promise<T>): Promise<T> {
+    if (this.isBroken) throw new RouteError("an earlier blob broke off");
     try {
       return await work();
     } catch (error) {

@@ -21,6 +21,8 @@ interface Fault {
   /** Loses the connection in the middle of it. */
   readonly cut?: string;
   readonly refuses?: boolean;
+  /** Never answers `POST /grpc`, or one of two calls about a blob; in the middle of it, too. */
+  readonly hangs?: "connection" | "Info" | "Read" | "middle";
   readonly driver?: string;
   /** The engine knows the image no more. */
   readonly isGone?: boolean;
@@ -56,10 +58,14 @@ async function engineOf({ blobs }: Image, fault: Fault): Promise<Engine> {
   const answer = ({ method, request, stream, cut }: GrpcCall): void => {
     const { digest } = decodeRead(request);
     const blob = digest === fault.missing ? undefined : blobs.get(digest);
+    if (method === fault.hangs) return;
     if (blob === undefined) reply(stream, [], 5);
     else if (method === "Info")
       reply(stream, [encodeInfos([{ digest, size: blob.length, changed: new Date(0) }])]);
-    else if (digest === fault.short) reply(stream, [encodeRead(0, blob.subarray(0, -1))]);
+    else if (fault.hangs === "middle") {
+      stream.respond({ ":status": 200 });
+      stream.write(frameOf(encodeRead(0, blob.subarray(0, -1))));
+    } else if (digest === fault.short) reply(stream, [encodeRead(0, blob.subarray(0, -1))]);
     else if (digest === fault.cut) {
       stream.respond({ ":status": 200 });
       stream.write(frameOf(encodeRead(0, blob.subarray(0, 1_000_000))));
@@ -70,13 +76,16 @@ async function engineOf({ blobs }: Image, fault: Fault): Promise<Engine> {
     driver: fault.driver ?? "io.containerd.snapshotter.v1",
     image: fault.isGone === true ? null : { Id: "" },
     refuses: fault.refuses === true,
+    hangs: fault.hangs === "connection",
   });
 }
 
 /** Reads the image; what can't be seen of it then. */
 async function read(image: Image, fault: Fault = {}): Promise<readonly (readonly string[])[]> {
   const blobs = blobsFor(CANARY);
-  const open = await contentRoute(await engineOf(image, fault), image.index).open();
+  const engine = await engineOf(image, fault);
+  const silenceMs = fault.hangs === undefined ? 20_000 : 300;
+  const open = await contentRoute(engine, image.index, { silenceMs }).open();
   onTestFinished(() => open.close());
   await open.read(blobs);
   const { unseen, absent, images } = resolveImages(blobs, open);
@@ -112,6 +121,13 @@ describe("blobs from containerd's store", () => {
     async (kind) => {
       const image = await imageOf();
       await expect(read(image, { [kind]: image.layer })).rejects.toBeInstanceOf(RouteError);
+    },
+  );
+
+  it.each(["connection", "Info", "Read", "middle"] as const)(
+    "are not waited for without an end: %s",
+    async (hangs) => {
+      await expect(read(await imageOf(), { hangs })).rejects.toBeInstanceOf(RouteError);
     },
   );
 

@@ -21,12 +21,19 @@ export interface GrpcEngineOptions {
   /** Of the engine: null for one that knows the image no more. */
   readonly image?: object | null;
   readonly refuses?: boolean;
+  /** Never answers `POST /grpc`. */
+  readonly hangs?: boolean;
 }
 
 /** An engine whose `POST /grpc` is answered by a test, over a real socket. */
 export async function grpcEngine(
   answer: (call: GrpcCall) => void,
-  { driver = "overlay2", image = { Id: "" }, refuses = false }: GrpcEngineOptions = {},
+  {
+    driver = "overlay2",
+    image = { Id: "" },
+    refuses = false,
+    hangs = false,
+  }: GrpcEngineOptions = {},
 ): Promise<Engine> {
   const server = createServer();
   const { port, cut } = await listen(server);
@@ -45,6 +52,7 @@ export async function grpcEngine(
     inspectImage: async () => Promise.resolve(image),
     hijack: async () => {
       if (refuses) throw new Error("403");
+      if (hangs) return new Promise(() => undefined);
       return Promise.resolve(connect(port, "127.0.0.1"));
     },
   } as unknown as Engine;
