@@ -9,9 +9,6 @@ const LONGEST_HEADER = 1024 * 1024;
 
 const NOTHING = Buffer.alloc(0);
 
-/** One that nobody uses: to make one for every layer would keep the collector busy. */
-let idle: InflateStream | undefined;
-
 /**
  * Decompresses gzip that comes in chunks, in this thread and in bounded memory: all members of it,
  * with zeros behind them, as tar pads. All else that is not decompressed is an error.
@@ -35,8 +32,7 @@ export class Gunzip implements Decompression {
    * @returns null where no WebAssembly runs
    */
   static start(sink: Sink): Gunzip | null {
-    const inflate = idle ?? InflateStream.start();
-    idle = undefined;
+    const inflate = InflateStream.start();
     return inflate === null ? null : new Gunzip(sink, inflate);
   }
 
@@ -65,7 +61,7 @@ export class Gunzip implements Decompression {
   }
 
   destroy(): void {
-    idle ??= this.#inflate;
+    this.#inflate?.release();
     this.#inflate = undefined;
   }
 

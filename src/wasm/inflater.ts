@@ -84,6 +84,8 @@ export class Inflater {
  */
 export class InflateStream {
   static readonly #output = TABLES + PIECE.input + READ_OVER + WINDOW;
+  /** One that nobody uses: to make one for every stream would keep the collector busy. */
+  static #idle: InflateStream | undefined;
   readonly #program: Program<InflateExports>;
   readonly #memory: Buffer;
   /** The input that was not used yet. */
@@ -93,11 +95,17 @@ export class InflateStream {
   private constructor(program: Program<InflateExports>) {
     this.#program = program;
     this.#memory = Buffer.from(program.memory);
-    this.begin();
   }
 
   /** @returns null where no WebAssembly runs */
   static start(): InflateStream | null {
+    const stream = InflateStream.#idle ?? InflateStream.#make();
+    InflateStream.#idle = undefined;
+    stream?.begin();
+    return stream;
+  }
+
+  static #make(): InflateStream | null {
     const program = startProgram<InflateExports>(
       INFLATE_BASE64,
       InflateStream.#output + PIECE.output + WRITTEN_OVER,
@@ -143,5 +151,10 @@ export class InflateStream {
   /** The input that stands behind the stream, when it is done. */
   rest(): Buffer {
     return Buffer.from(this.#memory.subarray(this.#start, this.#end));
+  }
+
+  /** Gives it to whoever starts the next one: it is not to be used any more. */
+  release(): void {
+    InflateStream.#idle ??= this;
   }
 }

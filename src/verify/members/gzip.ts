@@ -2,7 +2,7 @@ import * as zlib from "node:zlib";
 import type { Sink } from "../decompress.ts";
 import { GZIP_TRAILER, gzipHeaderLength, hasSums } from "../gzip-header.ts";
 import type { Decoded, SmallDecoder } from "./inflate.ts";
-import { decodeStream } from "./inflate.ts";
+import { inflateStream } from "./inflate.ts";
 import { Unreadable } from "./limits.ts";
 
 /**
@@ -35,7 +35,7 @@ export async function gunzipStream(bytes: Buffer, sink: Sink): Promise<number> {
   const sums = { crc: 0, size: 0 };
   const end =
     start +
-    (await decodeStream("deflate", bytes.subarray(start), (output) => {
+    (await inflateStream(bytes.subarray(start), (output) => {
       sums.crc = zlib.crc32(output, sums.crc);
       sums.size += output.length;
       return sink(output);

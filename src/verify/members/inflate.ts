@@ -1,7 +1,8 @@
 import * as zlib from "node:zlib";
+import { Inflater, InflateStream, SMALL } from "../../wasm/inflater.ts";
 import { Decoder } from "../decompress.ts";
 import type { Codec, Sink } from "../decompress.ts";
-import { Inflater, SMALL } from "../../wasm/inflater.ts";
+import { Turns } from "../turns.ts";
 import { Unreadable } from "./limits.ts";
 
 /** Input of a stream that is given at a time: what comes out in a step that fails is lost. */
@@ -89,6 +90,30 @@ export async function decodeStream(codec: PlainCodec, bytes: Buffer, sink: Sink)
     throw broken(error);
   } finally {
     decoder.destroy();
+  }
+}
+
+/**
+ * The same for deflate that has its checksum behind it, by our own decoder: without that, nothing says
+ * that its output is right.
+ */
+export async function inflateStream(bytes: Buffer, sink: Sink): Promise<number> {
+  const stream = InflateStream.start();
+  if (stream === null) return decodeStream("deflate", bytes, sink);
+  const turns = new Turns();
+  try {
+    for (let at = 0; ;) {
+      at += stream.add(bytes.subarray(at));
+      const { output, result } = stream.next(at === bytes.length);
+      if (output.length > 0) await sink(output);
+      if (result === "done") return at - stream.rest().length;
+      if (result === "broken") throw broken(undefined);
+      await turns.next();
+    }
+  } catch (error) {
+    throw broken(error);
+  } finally {
+    stream.release();
   }
 }
 

@@ -10,7 +10,7 @@ import { entryLevel, logHits, opened } from "./context.ts";
 import type { Level, MemberFile, UnpackContext } from "./context.ts";
 import { gunzipSmall, gunzipStream } from "./gzip.ts";
 import { OpenHits } from "./hits.ts";
-import { decodeStream, isZlibStart } from "./inflate.ts";
+import { decodeStream, inflateStream, isZlibStart } from "./inflate.ts";
 import type { Decoded, SmallDecoder } from "./inflate.ts";
 import { sniff, SNIFF_LENGTH } from "./kinds.ts";
 import type { Kind } from "./kinds.ts";
@@ -157,8 +157,10 @@ async function streamEntry(
   level: Level,
 ): Promise<void> {
   let crc = 0;
+  const isChecked = codec === "deflate" && expected !== undefined;
+  const decode = isChecked ? inflateStream : STREAMS[codec];
   const used = await throughOutput(level, size, (sink) =>
-    STREAMS[codec](
+    decode(
       bytes.subarray(start, end),
       (chunk) => {
         crc = zlib.crc32(chunk, crc);
