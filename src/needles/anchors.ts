@@ -61,16 +61,16 @@ export function isWrapping({ bytes, wraps }: Needle): boolean {
 }
 
 function windowFor(needles: readonly Needle[]): number {
-  const shortest = shortestOf(needles);
+  let [shortest, wrapping] = [Infinity, Infinity];
+  for (const needle of needles) {
+    const { length } = needle.bytes;
+    shortest = Math.min(shortest, length);
+    if (length < wrapping && isWrapping(needle)) wrapping = length;
+  }
   if (shortest < GRAM_LENGTH) throw new RangeError("a needle has at least 4 bytes");
-  const wrapping = needles.filter(isWrapping);
-  if (wrapping.length === 0) return Math.min(shortest, WINDOW.plain);
-  const half = Math.floor(shortestOf(wrapping) / 2);
+  if (wrapping === Infinity) return Math.min(shortest, WINDOW.plain);
+  const half = Math.floor(wrapping / 2);
   return Math.min(shortest, WINDOW.wrapped.most, Math.max(WINDOW.wrapped.least, half));
-}
-
-function shortestOf(needles: readonly Needle[]): number {
-  return needles.reduce((least, { bytes }) => Math.min(least, bytes.length), Infinity);
 }
 
 /** Start of the window, in [from, to], whose bytes are rarest in system files: fewer candidates. */

@@ -66,6 +66,6 @@ export class Collector {
 /** FNV-1a, 32 bits: only to find duplicates fast. */
 function hashOf(bytes: Buffer): number {
   let hash = 0x811c9dc5;
-  for (const byte of bytes) hash = Math.imul(hash ^ byte, 0x01000193);
+  for (let i = 0; i < bytes.length; i++) hash = Math.imul(hash ^ (bytes[i] ?? 0), 0x01000193);
   return hash;
 }

@@ -54,7 +54,10 @@ export const LONGEST_COMMON = 64;
 /** A value in lower case, in memory of its own: the caller wipes it. */
 export function lowerCase(value: Buffer): Buffer {
   const lower = Buffer.alloc(value.length);
-  for (const [i, byte] of value.entries()) lower[i] = byte >= 65 && byte <= 90 ? byte + 32 : byte;
+  for (let i = 0; i < value.length; i++) {
+    const byte = value[i] ?? 0;
+    lower[i] = byte >= 65 && byte <= 90 ? byte + 32 : byte;
+  }
   return lower;
 }
 

@@ -39,10 +39,10 @@ function isRepetition(value: Buffer): boolean {
 
 /** `20240131`, `2024-01-31`, `31.01.2024`: changelogs are full of them. */
 function isDate(value: Buffer): boolean {
-  const digits = value.filter(isDigit);
   const isWhole = value.length === 8;
-  if (digits.length !== 8 || value.some(isLetter)) return false;
   if (!isWhole && value.length !== 10) return false;
+  const digits = value.filter(isDigit);
+  if (digits.length !== 8 || value.some(isLetter)) return false;
   const number = (from: number, to: number): number =>
     digits.subarray(from, to).reduce((sum, digit) => sum * 10 + digit - 0x30, 0);
   if (isDay(number(0, 4), number(4, 6), number(6, 8))) return true;
@@ -72,7 +72,8 @@ function isMadeOfRuns(value: Buffer): boolean {
 
 /** Length of the run that begins here: equal, rising or falling, or along the keyboard. */
 function runAt(value: Buffer, at: number): number {
-  const longest = Math.max(stepsAt(value, at), ...KEYBOARD.map((row) => commonAt(value, at, row)));
+  let longest = stepsAt(value, at);
+  for (const row of KEYBOARD) longest = Math.max(longest, commonAt(value, at, row));
   return longest >= RUN ? longest : 0;
 }
 

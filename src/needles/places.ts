@@ -9,6 +9,12 @@ export interface Place {
   readonly wraps: boolean;
 }
 
+/** What is in a place's words of its needle. */
+export interface PlacedNeedle {
+  readonly bytes: Uint8Array;
+  readonly wraps: boolean;
+}
+
 /** Words of a place: needle, offset, number of the next place, neighbours. */
 const WORDS = 4;
 const OFFSET = 1;
@@ -34,20 +40,19 @@ export class Places {
   }
 
   /**
-   * @param bytes - of the needle
+   * @param needle - its index
    * @returns the number of the place
    */
-  add({ needle, offset, wraps }: Place, bytes: Uint8Array): number {
+  add(needle: number, offset: number, { bytes, wraps }: PlacedNeedle): number {
     const place = ++this.#count;
     const end = offset + GRAM_LENGTH;
-    this.#words[WORDS * place] = needle;
-    this.#words[WORDS * place + OFFSET] = offset;
-    this.#words[WORDS * place + NEIGHBOURS] =
-      (bytes[offset - 1] ?? 0) |
-      ((bytes[end] ?? 0) << AFTER_SHIFT) |
-      (offset > 0 ? HAS_BEFORE : 0) |
-      (end < bytes.length ? HAS_AFTER : 0) |
-      (wraps ? WRAPS : 0);
+    let neighbours = wraps ? WRAPS : 0;
+    if (offset > 0) neighbours |= HAS_BEFORE | (bytes[offset - 1] ?? 0);
+    if (end < bytes.length) neighbours |= HAS_AFTER | ((bytes[end] ?? 0) << AFTER_SHIFT);
+    const at = WORDS * place;
+    this.#words[at] = needle;
+    this.#words[at + OFFSET] = offset;
+    this.#words[at + NEIGHBOURS] = neighbours;
     return place;
   }
 

@@ -109,12 +109,15 @@ export class NeedleTable {
   }
 
   #register(index: number, { needle: { bytes }, starts, wraps }: Registered): void {
+    // locals: a thousand secrets have 250,000 places, and the first byte waits for them
+    const [grams, places, stride] = [this.#grams, this.#places, this.stride];
+    const placed = { bytes, wraps };
     let next = 0;
     for (const start of starts) {
       // two windows may overlap
-      for (next = Math.max(next, start); next < start + this.stride; next++) {
-        const place = this.#places.add({ needle: index, offset: next, wraps }, bytes);
-        this.#places.link(place, this.#grams.put(gramAt(bytes, next), place));
+      for (next = Math.max(next, start); next < start + stride; next++) {
+        const place = places.add(index, next, placed);
+        places.link(place, grams.put(gramAt(bytes, next), place));
       }
     }
   }
