@@ -1,4 +1,5 @@
 import type { Encoding, Needle } from "./needle.ts";
+import { ANY_TRACES, type Traces } from "./traces.ts";
 
 /**
  * What the needles are for. `search` proves absence: nothing that occurs by accident. `mask`
@@ -33,12 +34,15 @@ const SHORTEST = {
 export class Collector {
   readonly needles: Needle[] = [];
   readonly purpose: Purpose;
+  /** Forms that leave others need not be made. */
+  readonly traces: Traces;
   readonly #secret: string;
   readonly #seen = new Map<number, Buffer[]>();
 
-  constructor(secret: string, purpose: Purpose) {
+  constructor(secret: string, purpose: Purpose, traces: Traces = ANY_TRACES) {
     this.#secret = secret;
     this.purpose = purpose;
+    this.traces = traces;
   }
 
   add(encoding: Encoding, bytes: Buffer, wraps = WRAPPING.has(encoding)): void {

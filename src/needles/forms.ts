@@ -28,7 +28,21 @@ export const LONGEST_ESCAPED = 64 * 1024;
 
 /** Adds every encoding of one text. Broken lines are the search's work, but for masks. */
 export function addForms(collector: Collector, text: Buffer): void {
+  const { run, hasEscapes, hasZeros } = collector.traces;
   collector.add("raw", copyOf(text));
+  if (run >= shortestCoded(text.length)) addCoded(collector, text);
+  if (text.length > LONGEST_ESCAPED) return;
+  if (hasEscapes) addEscapes(collector, text);
+  if (hasZeros || !isAscii(text)) addUtf16(collector, text);
+}
+
+/** At least so long is every coded form of so many bytes: the last one of its lines may be short. */
+function shortestCoded(length: number): number {
+  return Math.ceil((length * 8) / 6) > WRAP_COLUMNS[0] ? 1 : length;
+}
+
+/** What comes out in one alphabet, of base64 or a smaller one, whatever goes in. */
+function addCoded(collector: Collector, text: Buffer): void {
   addBase64(collector, text);
   collector.add("hex", hex(text, "lower"));
   collector.add("hex", hex(text, "upper"));
@@ -36,8 +50,6 @@ export function addForms(collector: Collector, text: Buffer): void {
   if (text.length > LONGEST_ESCAPED) return;
   addBase64Twice(collector, text);
   addBase32(collector, text);
-  addEscapes(collector, text);
-  addUtf16(collector, text);
 }
 
 /** Base64 of the text alone, as `Authorization: Basic` has it for a user name with a password. */

@@ -7,6 +7,7 @@ import { secretLines, trimmed, withLineEndings } from "./lines.ts";
 import type { Needle } from "./needle.ts";
 import { pemBodies } from "./pem.ts";
 import { isCommon, isProvable } from "./provability.ts";
+import type { Traces } from "./traces.ts";
 
 export type { Purpose } from "./collector.ts";
 
@@ -21,10 +22,12 @@ export type { Purpose } from "./collector.ts";
  * @param purpose - `search` gives no needles for what occurs by accident, so none at all for most
  *   values that are not provable; `mask` none for common words (`true`, `password`): masking them
  *   would hide ordinary output and protect nothing
+ * @param traces - of the texts to look in: without them, every form. With them, forms are left out that
+ *   no such text can hold
  * @returns without duplicates; the caller wipes them with `wipeNeedles`
  */
-export function needlesOf(secret: Secret, purpose: Purpose = "search"): Needle[] {
-  const collector = new Collector(secret.name, purpose);
+export function needlesOf(secret: Secret, purpose: Purpose = "search", traces?: Traces): Needle[] {
+  const collector = new Collector(secret.name, purpose, traces);
   addSecret(collector, secret);
   return collector.needles;
 }
