@@ -4,6 +4,7 @@ import type { Blob } from "./blob.ts";
 import type { ScanContext } from "./content.ts";
 import { blobName } from "./digest-name.ts";
 import { RecordTally } from "./records.ts";
+import type { TarEntry } from "./tar-walk.ts";
 import { PassedOver } from "./verdicts/passed-over.ts";
 import { blobOf } from "./verdicts/verdict.ts";
 import type { Verdicts } from "./verdicts/verdicts.ts";
@@ -109,6 +110,17 @@ export class Blobs {
   /** A whole file. A stream that breaks off leaves an incomplete one; that is no error here. */
   async read(name: string, chunks: AsyncIterable<Buffer>): Promise<Blob> {
     const scan = this.begin(name);
+    const { isComplete, reason } = await this.#feed(scan, chunks);
+    return this.end(scan, isComplete, reason);
+  }
+
+  /** A whole tar of an image's files, which is no layer: no verdict on it is known, or kept. */
+  async readFiles(
+    name: string,
+    chunks: AsyncIterable<Buffer>,
+    onEntry: (entry: TarEntry) => void,
+  ): Promise<Blob> {
+    const scan = new BlobScan(name, { ...this.#context, onEntry });
     const { isComplete, reason } = await this.#feed(scan, chunks);
     return this.end(scan, isComplete, reason);
   }

@@ -23,6 +23,8 @@ export interface ScanContext {
   /** Hash blobs of an OCI layout and compare with their names: for archives from elsewhere. */
   readonly checkDigests: boolean;
   readonly budget: JsonBudget;
+  /** Called for each member of a blob that is a tar. */
+  readonly onEntry?: (entry: TarEntry) => void;
 }
 
 /** What is left for JSON that is taken apart, over all blobs that have this budget. */
@@ -130,13 +132,15 @@ function readerFor(head: Buffer, context: ScanContext, log: HitLog): Reader {
   return first === "{" || first === "[" ? jsonReader(context, log) : plainReader(context, log);
 }
 
-function tarReader({ table, search, members: queue }: ScanContext, log: HitLog): Reader {
+function tarReader(context: ScanContext, log: HitLog): Reader {
+  const { table, search, members: queue } = context;
   const members = new LayerMembers(queue, log);
   const paths = new PathIndex();
   let files = 0;
   const onEntry = (entry: TarEntry): void => {
     files++;
     paths.add(entry.path, entry.type === "5");
+    context.onEntry?.(entry);
   };
   const tar = new TarScan({ table, owner: members, onEntry });
   return {

@@ -56,21 +56,24 @@ export class TarWalk {
   /** An old GNU sparse file: more header blocks of it follow. */
   #sparse: TarHeader | undefined;
   #reading: { type: string; parts: Buffer[] } | undefined;
+  #events: TarEvent[] = [];
   /** For the member that follows: the last PAX header, and long names, which count more. */
   #next: { readonly pax: Extension; readonly long: Extension; readonly bytes: number } | undefined;
 
-  /** Takes the next chunk. Data events are views into it. Run the generator to its end. */
-  *write(chunk: Buffer): Generator<TarEvent> {
+  /** Takes the next chunk. Data events are views into it. */
+  write(chunk: Buffer): TarEvent[] {
     const base = this.position;
     this.position += chunk.length;
+    this.#events = [];
     for (let at = 0; at < chunk.length && this.#trouble === undefined;) {
-      if (this.#content > 0) at += yield* this.#takeContent(chunk, at);
+      if (this.#content > 0) at += this.#takeContent(chunk, at);
       else if (this.#padding > 0) at += this.#skipPadding(chunk.length - at);
-      else at += yield* this.#takeBlock(chunk, at, base);
+      else at += this.#takeBlock(chunk, at, base);
       if (this.#isBetween) this.settled = base + at;
     }
     // no more members come
     if (this.#trouble !== undefined) this.settled = this.position;
+    return this.#events;
   }
 
   /** What is wrong with what came so far: nothing more is read then. */
@@ -91,13 +94,13 @@ export class TarWalk {
     return this.#filled === 0 && !hasExtension && this.#sparse === undefined;
   }
 
-  *#takeContent(chunk: Buffer, at: number): Generator<TarEvent, number> {
+  #takeContent(chunk: Buffer, at: number): number {
     const bytes = chunk.subarray(at, at + this.#content);
     this.#content -= bytes.length;
-    if (this.#reading === undefined) yield { kind: "data", bytes };
+    if (this.#reading === undefined) this.#events.push({ kind: "data", bytes });
     // a copy: the chunk belongs to the caller
     else this.#reading.parts.push(Buffer.concat([bytes]));
-    if (this.#content === 0) yield* this.#endContent();
+    if (this.#content === 0) this.#endContent();
     return bytes.length;
   }
 
@@ -108,31 +111,35 @@ export class TarWalk {
   }
 
   /** @param base - offset of the chunk in the tar */
-  *#takeBlock(chunk: Buffer, at: number, base: number): Generator<TarEvent, number> {
+  #takeBlock(chunk: Buffer, at: number, base: number): number {
+    if (this.#filled === 0 && at + BLOCK <= chunk.length) {
+      this.#readBlock(chunk, at, base + at + BLOCK);
+      return BLOCK;
+    }
     const copied = chunk.copy(this.#block, this.#filled, at, at + BLOCK - this.#filled);
     this.#filled += copied;
     if (this.#filled === BLOCK) {
       this.#filled = 0;
-      yield* this.#readBlock(base + at + copied);
+      this.#readBlock(this.#block, 0, base + at + copied);
     }
     return copied;
   }
 
-  /** @param end - offset of the byte after this block */
-  *#readBlock(end: number): Generator<TarEvent> {
+  /** @param end - offset in the tar of the byte after this block */
+  #readBlock(bytes: Buffer, at: number, end: number): void {
     if (this.#sparse !== undefined) {
-      if (this.#block[504] !== 1) yield* this.#beginEntry(this.#sparse, end);
+      if (bytes[at + 504] !== 1) this.#beginEntry(this.#sparse, end);
       return;
     }
-    if (isZeroBlock(this.#block)) return;
-    const header = parseHeader(this.#block);
+    if (isZeroBlock(bytes, at)) return;
+    const header = parseHeader(bytes, at);
     if (header === null) this.#trouble = "a tar header is broken";
-    else if ("LKxg".includes(header.type)) yield* this.#beginExtension(header);
-    else if (header.type === "S" && this.#block[482] === 1) this.#sparse = header;
-    else yield* this.#beginEntry(header, end);
+    else if ("LKxg".includes(header.type)) this.#beginExtension(header);
+    else if (header.type === "S" && bytes[at + 482] === 1) this.#sparse = header;
+    else this.#beginEntry(header, end);
   }
 
-  *#beginExtension({ type, size }: TarHeader): Generator<TarEvent> {
+  #beginExtension({ type, size }: TarHeader): void {
     const { pax = {}, long = {}, bytes = 0 } = this.#next ?? {};
     this.#next = { pax, long, bytes: bytes + size };
     if (this.#next.bytes > EXTENSION_LIMIT) {
@@ -142,11 +149,14 @@ export class TarWalk {
     this.#reading = { type, parts: [] };
     this.#content = size;
     this.#padding = paddingOf(size);
-    if (size === 0) yield* this.#endContent();
+    if (size === 0) this.#endContent();
   }
 
-  *#beginEntry(header: TarHeader, data: number): Generator<TarEvent> {
-    const { path, link, ...extension } = { ...this.#next?.pax, ...this.#next?.long };
+  #beginEntry(header: TarHeader, data: number): void {
+    const next = this.#next;
+    // nearly all members have none
+    const extension: Extension = next === undefined ? NOTHING : { ...next.pax, ...next.long };
+    const { path, link } = extension;
     const size = isHeaderOnly(header.type) ? 0 : (extension.size ?? header.size);
     this.#next = undefined;
     this.#sparse = undefined;
@@ -163,14 +173,14 @@ export class TarWalk {
       end: data + size + this.#padding,
       isSparse: header.type === "S" || extension.isSparse === true,
     };
-    yield { kind: "entry", entry };
-    if (size === 0) yield { kind: "end" };
+    this.#events.push({ kind: "entry", entry });
+    if (size === 0) this.#events.push(END);
   }
 
-  *#endContent(): Generator<TarEvent> {
+  #endContent(): void {
     const extension = this.#reading;
     if (extension === undefined) {
-      yield { kind: "end" };
+      this.#events.push(END);
       return;
     }
     this.#reading = undefined;
@@ -196,6 +206,9 @@ export class TarWalk {
     this.#next = undefined;
   }
 }
+
+const NOTHING: Extension = {};
+const END: TarEvent = { kind: "end" };
 
 function nameOf(name: string): string {
   return name.length > NAME_LIMIT ? LONG_NAME : name;

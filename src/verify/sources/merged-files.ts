@@ -1,6 +1,5 @@
 import type { Blobs } from "../blobs.ts";
 import { cleanPath } from "../path-index.ts";
-import { TarWalk } from "../tar-walk.ts";
 import { isPartOfImage } from "./archive-form.ts";
 import type { SourcePart } from "./source.ts";
 
@@ -21,15 +20,9 @@ export const FILES = "files";
  * layers were not read as such, and `blobs` is told.
  */
 export async function readFiles(chunks: AsyncIterable<Buffer>, blobs: Blobs): Promise<SourcePart> {
-  const walk = new TarWalk();
-  const watched = async function* (): AsyncGenerator<Buffer> {
-    for await (const chunk of chunks) {
-      for (const event of walk.write(chunk)) {
-        if (event.kind !== "entry" || !isPartOfImage(cleanPath(event.entry.path))) continue;
-        blobs.fail("an image's archive in an order that is not known: save it again");
-      }
-      yield chunk;
-    }
-  };
-  return { kind: "files", blob: await blobs.read(FILES, watched()) };
+  const blob = await blobs.readFiles(FILES, chunks, ({ path }) => {
+    if (!isPartOfImage(cleanPath(path))) return;
+    blobs.fail("an image's archive in an order that is not known: save it again");
+  });
+  return { kind: "files", blob };
 }
