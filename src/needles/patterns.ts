@@ -32,7 +32,9 @@ export function isPredictable(value: Buffer): boolean {
 /** One unit again and again: `abcabcabc`. */
 function isRepetition(value: Buffer): boolean {
   for (let unit = 1; unit <= Math.min(LONGEST_UNIT, value.length / 2); unit++) {
-    if (value.subarray(unit).equals(value.subarray(0, value.length - unit))) return true;
+    let at = unit;
+    while (at < value.length && value[at] === value[at - unit]) at++;
+    if (at === value.length) return true;
   }
   return false;
 }
