@@ -1,11 +1,6 @@
 /** The engine over a socket, a Windows pipe or plain TCP: node's own HTTP client, nothing around it. */
-import {
-  Agent,
-  request,
-  type ClientRequest,
-  type IncomingMessage,
-  type OutgoingHttpHeaders,
-} from "node:http";
+import type { Agent, ClientRequest, IncomingMessage, OutgoingHttpHeaders } from "node:http";
+import process from "node:process";
 import { stringify } from "node:querystring";
 import type { Duplex } from "node:stream";
 
@@ -21,15 +16,15 @@ export interface HttpTarget {
 /** As node's default agent: a connection is kept for the next request, and keeps no process alive. */
 const KEEPING = { keepAlive: true, scheduling: "lifo", timeout: 5_000 } as const;
 
-/** Requests by `node:http`. */
+/** Requests by `node:http`, which is loaded when there is an engine: it costs 3 ms. */
 export class HttpWire implements Wire {
   readonly #target: HttpTarget;
   readonly #agent: Agent;
 
   /** @param agent - an own one: node's default one may go through a proxy (`NODE_USE_ENV_PROXY`) */
-  constructor(target: HttpTarget, agent = new Agent(KEEPING)) {
+  constructor(target: HttpTarget, agent?: Agent) {
     this.#target = target;
-    this.#agent = agent;
+    this.#agent = agent ?? new (process.getBuiltinModule("node:http").Agent)(KEEPING);
   }
 
   async exchange(call: WireRequest): Promise<IncomingMessage | Duplex> {
@@ -39,6 +34,7 @@ export class HttpWire implements Wire {
       const headers = headersOf(call);
       // a name for TLS, or node looks for one in every header (4 ms for its first pattern)
       const to = { ...this.#target, agent: this.#agent, servername: "" };
+      const { request } = process.getBuiltinModule("node:http");
       const sent = request({ ...to, method, path, headers, ...(signal && { signal }) });
       sent.on("response", resolve).on("error", reject);
       if (call.upgrade)

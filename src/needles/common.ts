@@ -68,6 +68,13 @@ export function isCommonValue(lower: Buffer): boolean {
 
 /** Length of the longest word that begins at this offset; 0 for none. */
 export function wordAt(lower: Buffer, at: number): number {
-  const fits = (word: Buffer): boolean => lower.subarray(at, at + word.length).equals(word);
-  return WORDS_BY_FIRST.get(lower[at])?.find(fits)?.length ?? 0;
+  for (const word of WORDS_BY_FIRST.get(lower[at]) ?? [])
+    if (isAt(word, lower, at)) return word.length;
+  return 0;
+}
+
+function isAt(word: Buffer, lower: Buffer, at: number): boolean {
+  let length = 0;
+  while (length < word.length && word[length] === lower[at + length]) length++;
+  return length === word.length;
 }

@@ -11,7 +11,7 @@ export const GRAM_FACTOR = 0x9e3779b1;
 
 /** Bits of the filter per gram, and least and most in all as powers of two: measured best. */
 const BITS_PER_GRAM = 64;
-const FILTER_BITS = { least: 14, most: 23 };
+const FILTER_BITS = { least: 14, most: 24 };
 /** A word that begins at the last byte of the filter ends in here. */
 const FILTER_SLACK = 8;
 const SLOT_BYTES = 8;

@@ -1,11 +1,15 @@
 /** gRPC client on one raw connection: calls with one request, and one answer or many. */
-import { connect, constants, type ClientHttp2Session, type ClientHttp2Stream } from "node:http2";
+import type { ClientHttp2Session, ClientHttp2Stream } from "node:http2";
+import process from "node:process";
 import type { Duplex } from "node:stream";
 
 import { DockerError } from "../../errors.ts";
 import { FrameReader } from "../frames.ts";
 import { frameOf, GrpcError } from "../grpc.ts";
 import { cutOff, errorOfTrailers, RpcError } from "./rpc-error.ts";
+
+/** Error code by which a client gives up a stream (RFC 9113, section 7). */
+const CANCEL = 0x8;
 
 /** Largest answer that is taken: progress messages have some kilobytes. */
 const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
@@ -51,6 +55,8 @@ export class Channel {
   constructor(connection: Duplex, { isBulk = false }: ChannelOptions = {}) {
     this.#connection = connection;
     const bulk = isBulk ? { initialWindowSize: BULK_WINDOW, maxFrameSize: BULK_FRAME } : {};
+    // only here: it costs 5 ms to load, and most commands that load this file make no call
+    const { connect } = process.getBuiltinModule("node:http2");
     this.#session = connect("http://engine", {
       createConnection: () => connection,
       settings: { maxHeaderListSize: MAX_HEADER_BYTES, enablePush: false, ...bulk },
@@ -82,7 +88,7 @@ export class Channel {
     if (!this.#isOpen) throw connectionLost();
     const stream = this.#open(path, o.headers ?? {});
     const ended = this.#endOf(stream);
-    const cancel = (): void => stream.close(constants.NGHTTP2_CANCEL);
+    const cancel = (): void => stream.close(CANCEL);
     o.signal?.addEventListener("abort", cancel, { once: true });
     try {
       stream.end(frameOf(request));
