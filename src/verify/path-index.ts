@@ -27,10 +27,7 @@ export class PathIndex {
   /** @param path - as in the tar; @param isDirectory - directories hide nothing by being there */
   add(path: string, isDirectory: boolean): void {
     const clean = cleanPath(path);
-    const { parent, base } = split(clean);
-    if (base === OPAQUE) this.#insert("opaque", parent);
-    else if (base.startsWith(WHITEOUT))
-      this.#insert("gone", join(parent, base.slice(WHITEOUT.length)));
+    if (clean.startsWith(WHITEOUT, clean.lastIndexOf("/") + 1)) this.#addWhiteout(clean);
     else this.#insert(isDirectory ? "directory" : "file", clean);
   }
 
@@ -66,6 +63,12 @@ export class PathIndex {
     Buffer.from(index.#hashes.buffer).set(bytes);
     index.#sorted = false;
     return index;
+  }
+
+  #addWhiteout(clean: string): void {
+    const { parent, base } = split(clean);
+    if (base === OPAQUE) this.#insert("opaque", parent);
+    else this.#insert("gone", join(parent, base.slice(WHITEOUT.length)));
   }
 
   #insert(kind: Kind, path: string): void {
@@ -121,16 +124,34 @@ function join(parent: string, base: string): string {
   return parent === "" ? base : `${parent}/${base}`;
 }
 
-/** Two 32-bit multiplicative hashes, joined to the 53 bits that a number holds exactly. */
+/** Of `KIND:PATH`: a text of both would be made for every member. */
 function hash53(kind: Kind, path: string): number {
-  let high = 0x811c9dc5;
-  let low = 0x9e3779b9;
-  const text = `${kind}:${path}`;
+  const { high, low } = hashOn(SEEDS[kind], path, kind.length + 1);
+  return (high >>> 11) * 2 ** 32 + (low >>> 0);
+}
+
+/** Two 32-bit multiplicative hashes, joined to the 53 bits that a number holds exactly. */
+interface Hashes {
+  readonly high: number;
+  readonly low: number;
+}
+
+/** @param from - length of the text that was hashed before */
+function hashOn(before: Hashes, text: string, from: number): Hashes {
+  let { high, low } = before;
   for (let i = 0; i < text.length; i++) {
     const unit = text.charCodeAt(i);
     high = Math.imul(high ^ unit, 0x01000193);
-    low = Math.imul(low ^ (unit + i), 0x85ebca6b);
+    low = Math.imul(low ^ (unit + from + i), 0x85ebca6b);
     low ^= low >>> 13;
   }
-  return (high >>> 11) * 2 ** 32 + (low >>> 0);
+  return { high, low };
 }
+
+const SEED = { high: 0x811c9dc5, low: 0x9e3779b9 };
+const SEEDS: Readonly<Record<Kind, Hashes>> = {
+  file: hashOn(SEED, "file:", 0),
+  directory: hashOn(SEED, "directory:", 0),
+  gone: hashOn(SEED, "gone:", 0),
+  opaque: hashOn(SEED, "opaque:", 0),
+};
