@@ -37,7 +37,8 @@ export class Collector {
   /** Forms that leave others need not be made. */
   readonly traces: Traces;
   readonly #secret: string;
-  readonly #seen = new Map<number, Buffer[]>();
+  /** By hash; where that was taken, by the next number that is free. */
+  readonly #seen = new Map<number, Buffer>();
 
   constructor(secret: string, purpose: Purpose, traces: Traces = ANY_TRACES) {
     this.#secret = secret;
@@ -58,11 +59,11 @@ export class Collector {
   }
 
   #isKnown(bytes: Buffer): boolean {
-    const hash = hashOf(bytes);
-    const same = this.#seen.get(hash);
-    if (same?.some((other) => other.equals(bytes)) === true) return true;
-    if (same === undefined) this.#seen.set(hash, [bytes]);
-    else same.push(bytes);
+    let hash = hashOf(bytes);
+    for (let other = this.#seen.get(hash); other !== undefined; other = this.#seen.get(++hash)) {
+      if (other.equals(bytes)) return true;
+    }
+    this.#seen.set(hash, bytes);
     return false;
   }
 }
