@@ -29,11 +29,20 @@ export function isProvable(value: Buffer): boolean {
 
 /** True for what stands in ordinary files: in the list, or one or two characters repeated such as `00000000`. */
 export function isCommon(value: Buffer): boolean {
-  if (value.length >= SHORTEST_PROVABLE && new Set(value).size <= 2) return true;
+  if (value.length >= SHORTEST_PROVABLE && hasTwoCharacters(value)) return true;
   const lower = lowerCase(value);
   const common = isCommonValue(lower);
   lower.fill(0);
   return common;
+}
+
+/** Or one. */
+function hasTwoCharacters(value: Buffer): boolean {
+  let at = 1;
+  while (value[at] === value[0]) at++;
+  const second = value[at];
+  while (at < value.length && (value[at] === second || value[at] === value[0])) at++;
+  return at >= value.length;
 }
 
 function provabilityOf(value: Buffer): Provable {
