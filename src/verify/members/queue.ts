@@ -16,8 +16,11 @@ const ROOM = 8 * MIB;
 /** Fewer bytes of members than this are unpacked faster than a thread is started. */
 const WORTH_A_THREAD = 4 * MIB;
 
-/** Batches that the thread has at a time: while it works on one, it need not wait for the next. */
-const AHEAD = 3;
+/**
+ * Bytes of batches that the thread has at a time: while it works on one, it need not wait for the next;
+ * what it does not have, others can help with.
+ */
+const AHEAD = 3 * MIB;
 
 /** Batches that are not unpacked here, as long as there is a thread: whatever else waits would wait. */
 const LARGE = 8 * MIB;
@@ -39,7 +42,7 @@ export class MemberQueue {
   readonly #here: BatchWork;
   readonly #jobs: Job[] = [];
   #worker: Promise<MemberWorker | null> | undefined;
-  /** Batches that the thread has. */
+  /** Bytes of batches that the thread has. */
   #ahead = 0;
   #isStopped = false;
   #seen = 0;
@@ -121,19 +124,23 @@ export class MemberQueue {
 
   #feed(): void {
     if (!this.#isStopped) this.#worker ??= MemberWorker.start(this.#table);
-    while (this.#ahead < AHEAD) {
-      const job = this.#jobs.shift();
+    for (;;) {
+      const [job] = this.#jobs;
       if (job === undefined) return;
-      this.#ahead++;
+      const ahead = this.#ahead + job.batch.bytes.byteLength;
+      if (this.#ahead > 0 && ahead > AHEAD) return;
+      this.#ahead = ahead;
+      this.#jobs.shift();
       job.resolve(this.#runThere(job.batch));
     }
   }
 
   async #runThere(batch: Batch): Promise<BatchResult> {
+    const size = batch.bytes.byteLength;
     try {
       return await ((await this.#worker) ?? this.#here).run(batch);
     } finally {
-      this.#ahead--;
+      this.#ahead -= size;
       this.#feed();
     }
   }
