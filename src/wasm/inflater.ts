@@ -7,8 +7,8 @@ export const SMALL = 4 * 1024 * 1024;
 
 /** Where the program has its tables, and what it may read and write behind input and output. */
 const TABLES = 0x6000;
-const READ_OVER = 16;
-const WRITTEN_OVER = 300;
+const READ_OVER = 32;
+const WRITTEN_OVER = 600;
 
 /** How far back deflate copies: RFC 1951, 2. */
 const WINDOW = 32 * 1024;

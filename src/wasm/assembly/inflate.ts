@@ -15,7 +15,7 @@ const LITERAL_MASK: u64 = (1 << LITERAL_BITS) - 1;
 const DISTANCE_MASK: u64 = (1 << DISTANCE_BITS) - 1;
 
 /** Most bits of a distance, and of what its code is followed by. */
-const LONGEST_DISTANCE: u64 = 28;
+const LONGEST_DISTANCE: u32 = 28;
 
 /** Most bytes of what stands before the symbols of a block. */
 const LONGEST_START: usize = 640;
@@ -81,8 +81,8 @@ export function begin(output: usize): void {
 /**
  * Goes on, until it is done or can't.
  *
- * @param input - what was not used yet. Behind its end the memory has 16 bytes that are nobody's
- * @param outputEnd - up to 300 bytes are written behind it
+ * @param input - what was not used yet. Behind its end the memory has 32 bytes that are nobody's
+ * @param outputEnd - up to 600 bytes are written behind it
  * @param isAll - nothing follows this input
  * @returns 0 when it is done, 1 when the data is broken or cut off, 2 when the room is used, 3 when more
  *   input is needed: a few hundred bytes may be left
@@ -156,28 +156,26 @@ function compressed(): i32 {
   let from = Input.next;
   let to = target;
   let held = Input.bits;
-  let holds = Input.count;
+  // only the lowest six bits count: what shifts take, and what subtracting whole entries leaves right
+  let holds = <u32>Input.count;
   const last = sourceLast;
   const start = targetStart;
   const end = targetEnd;
+  if (from > last || to > end) return to > end ? FULL : exhausted;
+  held |= load<u64>(from) << holds;
+  from += (~holds >> 3) & 7;
+  holds |= 56;
+  let entry = load<u32>(LITERAL_TABLE + ((<usize>(held & LITERAL_MASK)) << 2));
   for (;;) {
-    if (from > last || to > end) {
-      save(from, to, held, holds);
-      return to > end ? FULL : exhausted;
-    }
-    held |= load<u64>(from) << holds;
-    from += <usize>((63 - holds) >> 3);
-    holds |= 56;
-    let entry = load<u32>(LITERAL_TABLE + ((<usize>(held & LITERAL_MASK)) << 2));
     // two literals take 22 bits at most, and leave enough for a length
     if ((entry & LITERAL) !== 0) {
-      held >>= <u64>(entry & 0xff);
-      holds -= <u64>(entry & 0xff);
+      held >>= entry;
+      holds -= entry;
       store<u8>(to++, <u8>(entry >> 16));
       entry = load<u32>(LITERAL_TABLE + ((<usize>(held & LITERAL_MASK)) << 2));
       if ((entry & LITERAL) !== 0) {
-        held >>= <u64>(entry & 0xff);
-        holds -= <u64>(entry & 0xff);
+        held >>= entry;
+        holds -= entry;
         store<u8>(to++, <u8>(entry >> 16));
         entry = load<u32>(LITERAL_TABLE + ((<usize>(held & LITERAL_MASK)) << 2));
       }
@@ -187,24 +185,31 @@ function compressed(): i32 {
       holds -= LITERAL_BITS;
       entry = load<u32>(LITERAL_TABLE + inSubtable(entry, held));
     }
+    const before = held;
+    held >>= entry;
+    holds -= entry;
     if ((entry & LITERAL) !== 0) {
-      held >>= <u64>(entry & 0xff);
-      holds -= <u64>(entry & 0xff);
       store<u8>(to++, <u8>(entry >> 16));
+      if (from > last || to > end) {
+        save(from, to, held, holds);
+        return to > end ? FULL : exhausted;
+      }
+      held |= load<u64>(from) << holds;
+      from += (~holds >> 3) & 7;
+      holds |= 56;
+      entry = load<u32>(LITERAL_TABLE + ((<usize>(held & LITERAL_MASK)) << 2));
       continue;
     }
     if ((entry & SPECIAL) !== 0) {
       if (entry >> 16 !== 0) return BROKEN;
-      save(from, to, held >> (<u64>(entry & 0xff)), holds - <u64>(entry & 0xff));
+      save(from, to, held, holds);
       phase = START;
       return GOES_ON;
     }
-    const length = valueOf(entry, held);
-    held >>= <u64>(entry & 0xff);
-    holds -= <u64>(entry & 0xff);
-    if (holds < LONGEST_DISTANCE) {
+    const length = valueOf(entry, before);
+    if ((holds & 63) < LONGEST_DISTANCE) {
       held |= load<u64>(from) << holds;
-      from += <usize>((63 - holds) >> 3);
+      from += (~holds >> 3) & 7;
       holds |= 56;
     }
     entry = load<u32>(DISTANCE_TABLE + ((<usize>(held & DISTANCE_MASK)) << 2));
@@ -215,19 +220,29 @@ function compressed(): i32 {
     }
     if ((entry & SPECIAL) !== 0) return BROKEN;
     const distance = valueOf(entry, held);
-    held >>= <u64>(entry & 0xff);
-    holds -= <u64>(entry & 0xff);
+    held >>= entry;
+    holds -= entry;
     if (distance > to - start) return BROKEN;
+    if (from > last || to > end) {
+      copy(to, distance, length);
+      to += length;
+      save(from, to, held, holds);
+      return to > end ? FULL : exhausted;
+    }
+    held |= load<u64>(from) << holds;
+    from += (~holds >> 3) & 7;
+    holds |= 56;
+    entry = load<u32>(LITERAL_TABLE + ((<usize>(held & LITERAL_MASK)) << 2));
     copy(to, distance, length);
     to += length;
   }
   return BROKEN;
 }
 
-function save(from: usize, to: usize, held: u64, holds: u64): void {
+function save(from: usize, to: usize, held: u64, holds: u32): void {
   Input.next = from;
   Input.bits = held;
-  Input.count = holds;
+  Input.count = <u64>(holds & 63);
   target = to;
 }
 
@@ -239,21 +254,28 @@ function inSubtable(entry: u32, held: u64): usize {
 
 /** A length or a distance: that of its code, and what the bits behind the code add. */
 function valueOf(entry: u32, held: u64): usize {
-  const bits = ((<u64>1) << (entry & 0xff)) - 1;
-  return <usize>(entry >> 16) + <usize>((held & bits) >> (<u64>((entry >> 8) & 15)));
+  const extra = (held & (((<u64>1) << entry) - 1)) >> (entry >> 8);
+  return <usize>(entry >> 16) + <usize>extra;
 }
 
-/** Copies what was written before; the two may overlap. May write up to 15 bytes more. */
+/** Copies what was written before; the two may overlap. May write up to 31 bytes more. */
 function copy(to: usize, distance: usize, length: usize): void {
   const end = to + length;
   let from = to - distance;
   if (distance >= 8) {
-    do {
+    // most are short: without a loop nothing has to be guessed
+    store<u64>(to, load<u64>(from));
+    store<u64>(to, load<u64>(from, 8), 8);
+    store<u64>(to, load<u64>(from, 16), 16);
+    store<u64>(to, load<u64>(from, 24), 24);
+    while (to + 32 < end) {
+      to += 32;
+      from += 32;
       store<u64>(to, load<u64>(from));
       store<u64>(to, load<u64>(from, 8), 8);
-      to += 16;
-      from += 16;
-    } while (to < end);
+      store<u64>(to, load<u64>(from, 16), 16);
+      store<u64>(to, load<u64>(from, 24), 24);
+    }
   } else if (distance === 1) {
     const run = <u64>load<u8>(from) * 0x0101010101010101;
     do {

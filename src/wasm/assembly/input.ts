@@ -1,6 +1,6 @@
 /** Where in the input it is, and the bits that were read and not used: first ones lowest. */
 export class Input {
-  /** The next byte. Behind the end, 16 bytes can be read that are nobody's. */
+  /** The next byte. Behind the end, 32 bytes can be read that are nobody's. */
   static next: usize = 0;
   static end: usize = 0;
   static bits: u64 = 0;
