@@ -21,12 +21,16 @@ export interface Measurable {
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** Runs it once, its output thrown away. @throws Error when it does not exit 0 */
+/** Milliseconds after which a program counts as one that does not end. */
+const LONGEST = 300_000;
+
+/** Runs it once, its output thrown away. @throws Error when it does not end, or does not exit 0 */
 export async function costOf({ command, cwd, env }: Measurable): Promise<Cost> {
   const script = join(import.meta.dirname, "rusage.py");
   const ran = await promisify(execFile)("/usr/bin/python3", [script, "1", ...command], {
     cwd,
     env: { ...env },
+    timeout: LONGEST,
   });
   const [cpu = 0, wall = 0, memory = 0] = ran.stdout.trim().split(" ").map(Number);
   return { cpu: cpu / 1000, wall: wall / 1000, memory: memory / 1024 };

@@ -16,7 +16,7 @@ import {
   type VerifyReport,
   verifyView,
 } from "../../index.ts";
-import { preferLessMemory } from "../memory.ts";
+import { LessMemory } from "../memory.ts";
 import type { Context, Handler } from "../spec.ts";
 import { type KeySearch, keyringOf } from "./keyring.ts";
 import { protect } from "./masking.ts";
@@ -67,12 +67,16 @@ async function searchImage(context: Context, options: ProofOptions): Promise<Ver
   const view = verifyView(out.isJson ? NOWHERE : out.stderr, out.mask(source.name), {
     silence: "the engine is preparing the image",
   });
+  using memory = new LessMemory();
+  const onProgress = (bytes: number, total?: number): void => {
+    memory.note(bytes);
+    view.onProgress(bytes, total);
+  };
   try {
     const { signal } = host;
     const cache = !values.flag("no-cache");
     const unopened = scope.closed.map((name) => `${name}/*`);
-    const ways = { signal, env, cache, unopened, onProgress: view.onProgress };
-    preferLessMemory();
+    const ways = { signal, env, cache, unopened, onProgress };
     return await verify(source, secrets, ways).report();
   } finally {
     view.end();

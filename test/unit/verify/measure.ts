@@ -27,8 +27,11 @@ export interface Measured {
  * TypeScript, which Node takes some 50 MB to read.
  */
 const PROGRAM = `
+  const { setFlagsFromString } = require("node:v8");
   // as the command line does, in src/cli/memory.ts
-  require("node:v8").setFlagsFromString("--optimize-for-size");
+  const onProgress = (bytes) => {
+    if (bytes >= 8 * 1024 * 1024) setFlagsFromString("--optimize-for-size");
+  };
   const { randomBytes } = require("node:crypto");
   const { readFileSync } = require("node:fs");
   const [dist, path, value, others] = process.argv.slice(1);
@@ -41,7 +44,7 @@ const PROGRAM = `
     for (let i = 0; i < Number(others); i++) {
       secrets.push(Secret.take("OTHER" + i, Buffer.from(randomBytes(24).toString("base64"))));
     }
-    const report = await verify(archiveFile(path), secrets).report();
+    const report = await verify(archiveFile(path), secrets, { onProgress }).report();
     const { userCPUTime, systemCPUTime } = process.resourceUsage();
     const peak = /^VmHWM:\\s+(\\d+) kB$/m.exec(readFileSync("/proc/self/status", "utf8"))[1];
     console.log(JSON.stringify({
