@@ -51,7 +51,7 @@ export class Gunzip implements Decompression {
     while (this.#next === "content") {
       let rest = await this.#decode(true);
       while (rest.length > 0) {
-        if (this.#next === "content") rest = rest.subarray(this.#inflate?.add(rest));
+        if (this.#next === "content") rest = rest.subarray(this.#inflate?.add(rest) ?? rest.length);
         else rest = this.#readFrame(rest);
       }
     }
