@@ -10,7 +10,10 @@ import type { EscapeTable } from "./escape-table.ts";
 export const BASE64_DIGITS = Buffer.from(
   "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/",
 );
-const URL_SAFE = Buffer.from("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_");
+/** The same for URLs and file names: RFC 4648, section 5. */
+export const BASE64URL_DIGITS = Buffer.from(
+  "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_",
+);
 const BASE32 = Buffer.from("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567");
 const HEX = { lower: Buffer.from("0123456789abcdef"), upper: Buffer.from("0123456789ABCDEF") };
 
@@ -34,7 +37,7 @@ export interface Base64Options {
  * are dropped (RFC 4648, sections 4 and 5).
  */
 export function base64Inside(bytes: Buffer, o: Base64Options): Buffer {
-  const alphabet = o.alphabet === "base64" ? BASE64_DIGITS : URL_SAFE;
+  const alphabet = o.alphabet === "base64" ? BASE64_DIGITS : BASE64URL_DIGITS;
   return inside(bytes, { ...o, alphabet, bits: 6 });
 }
 

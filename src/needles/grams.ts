@@ -1,6 +1,6 @@
 /**
- * A set of 4-grams in one piece of memory, as wasm/assembly/scan.ts reads it too: a filter of bits, then the
- * exact grams with a number each, in slots of 8 bytes with open addressing.
+ * A set of 4-grams in one piece of memory, as wasm/assembly/scan.ts reads it too: a filter of bits, then
+ * the exact grams with a number each, in slots of 8 bytes with open addressing.
  */
 
 /** Length of a gram, and of the shortest needle. */

@@ -1,4 +1,5 @@
 /** Tokens of parts in base64url: JWS has three (RFC 7515), JWE five (RFC 7516). */
+import { BASE64URL_DIGITS } from "./encode.ts";
 
 const DOT = 0x2e;
 /** `{"` in base64: every header begins so. */
@@ -6,11 +7,7 @@ const HEADER = Buffer.from("eyJ");
 const COUNTS = [3, 5];
 
 const BASE64URL = new Uint8Array(256);
-for (const byte of Buffer.from(
-  "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_",
-)) {
-  BASE64URL[byte] = 1;
-}
+for (const byte of BASE64URL_DIGITS) BASE64URL[byte] = 1;
 
 /**
  * The parts of a token that are secret by themselves, as views into the value: all but the header,

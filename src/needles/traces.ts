@@ -1,3 +1,5 @@
+import { BASE64_DIGITS, BASE64URL_DIGITS } from "./encode.ts";
+
 /**
  * What a text must have, so that forms of a value can be in it. A mask makes the needles that a text
  * could hold, no others: a line of words has none of the twenty that are one long word each.
@@ -40,10 +42,9 @@ const STANDARD = 1;
 const URL_SAFE = 2;
 
 const ALPHABETS = new Uint8Array(256);
-for (const [characters, alphabets] of [
-  ["ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789", STANDARD | URL_SAFE],
-  ["+/", STANDARD],
-  ["-_", URL_SAFE],
+for (const [digits, alphabet] of [
+  [BASE64_DIGITS, STANDARD],
+  [BASE64URL_DIGITS, URL_SAFE],
 ] as const) {
-  for (const byte of Buffer.from(characters)) ALPHABETS[byte] = alphabets;
+  for (const byte of digits) ALPHABETS[byte] = (ALPHABETS[byte] ?? 0) | alphabet;
 }

@@ -58,9 +58,9 @@ export interface Decompression {
 }
 
 /**
- * Decompresses by Node's zlib, every frame or member of the stream: Node stops at the end of the first zstd frame, and at zeros between gzip members, without a
- * word. Zeros behind gzip are passed over here, as padding; all else that is not decompressed is an
- * error.
+ * Decompresses by Node's zlib, every frame or member of the stream: Node stops at the end of the first
+ * zstd frame, and at zeros between gzip members, without a word. Zeros behind gzip are passed over
+ * here, as padding; all else that is not decompressed is an error.
  */
 export class Decompressor implements Decompression {
   readonly #compression: Compression;
@@ -103,7 +103,8 @@ export class Decompressor implements Decompression {
   }
 }
 
-function withoutZeros(bytes: Buffer): Buffer {
+/** What follows zeros, with which tar pads what it writes. */
+export function withoutZeros(bytes: Buffer): Buffer {
   let start = 0;
   while (bytes[start] === 0) start++;
   return bytes.subarray(start);

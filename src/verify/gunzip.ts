@@ -1,5 +1,6 @@
 import * as zlib from "node:zlib";
 import { InflateStream } from "../wasm/inflater.ts";
+import { withoutZeros } from "./decompress.ts";
 import type { Decompression, Sink } from "./decompress.ts";
 import { GZIP_TRAILER, gzipHeaderLength, hasSums } from "./gzip-header.ts";
 import type { GzipSums } from "./gzip-header.ts";
@@ -91,8 +92,7 @@ export class Gunzip implements Decompression {
     const all = this.#held.length === 0 ? bytes : Buffer.concat([this.#held, bytes]);
     this.#held = NOTHING;
     if (this.#next === "trailer") return this.#readTrailer(all);
-    const start = this.#next === "padding" ? firstByte(all) : 0;
-    const rest = all.subarray(start);
+    const rest = this.#next === "padding" ? withoutZeros(all) : all;
     const length = gzipHeaderLength(rest);
     if (length === null || rest.length > LONGEST_HEADER) throw new Error("no gzip, or no more");
     if (length === undefined) return this.#hold(rest);
@@ -113,11 +113,4 @@ export class Gunzip implements Decompression {
     this.#held = Buffer.from(bytes);
     return NOTHING;
   }
-}
-
-/** The first that is not zero. */
-function firstByte(bytes: Buffer): number {
-  let start = 0;
-  while (bytes[start] === 0) start++;
-  return start;
 }

@@ -7,7 +7,7 @@ import type { Blobs } from "../blobs.ts";
 import { readGraph } from "../sources/graph.ts";
 import { RouteError } from "./route.ts";
 import type { OpenRoute, Route } from "./route.ts";
-import { SilentError, unlessSilent, within } from "./silence.ts";
+import { callWithin, SilentError, unlessSilent, within } from "./silence.ts";
 
 /** How `GET /info` tells containerd's image store from the engine's own. */
 const SNAPSHOTTER = "io.containerd.snapshotter.v1";
@@ -54,12 +54,9 @@ async function connect(
   silenceMs: number,
   signal: AbortSignal | undefined,
 ): Promise<ContentClient> {
-  const stop = new AbortController();
-  const either = AbortSignal.any([stop.signal, ...(signal === undefined ? [] : [signal])]);
   try {
-    return await within(connectContent(engine, either), silenceMs);
+    return await callWithin((either) => connectContent(engine, either), silenceMs, signal);
   } catch (error) {
-    stop.abort();
     const isSilent = error instanceof SilentError;
     throw new RouteError(`the engine ${isSilent ? "does not answer" : "refuses"} POST /grpc`);
   }

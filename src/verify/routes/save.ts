@@ -5,7 +5,7 @@ import { visible } from "../../mask/visible.ts";
 import type { Blobs } from "../blobs.ts";
 import { readTar } from "../sources/archive.ts";
 import type { Route } from "./route.ts";
-import { SILENT_HINT, SilentError, unlessSilent, within } from "./silence.ts";
+import { callWithin, SILENT_HINT, SilentError, unlessSilent } from "./silence.ts";
 
 /** How to get it. */
 export interface SaveOptions {
@@ -62,13 +62,10 @@ async function begin(
   id: string,
   o: { readonly signal: AbortSignal | undefined; readonly patience: Patience },
 ): Promise<Download> {
-  const stop = new AbortController();
-  const signal = AbortSignal.any([stop.signal, ...(o.signal === undefined ? [] : [o.signal])]);
   try {
-    return await within(download(engine, id, signal), o.patience.first);
+    return await callWithin((either) => download(engine, id, either), o.patience.first, o.signal);
   } catch (error) {
     if (!(error instanceof SilentError)) throw error;
-    stop.abort();
     const host = visible(engine.endpoint.host);
     const message = `the engine at ${host} ${silence(error)} of the image`;
     throw new DockerError("IMAGE_UNREADABLE", message, { hint: SILENT_HINT });

@@ -56,6 +56,28 @@ export async function within<T>(answer: Promise<T>, ms: number): Promise<T> {
   }
 }
 
+/**
+ * Waits for the answer of a call, which is given up when none comes.
+ *
+ * @param stopped - gives it up as well
+ * @throws {@link SilentError}
+ */
+export async function callWithin<T>(
+  call: (signal: AbortSignal) => Promise<T>,
+  ms: number,
+  stopped?: AbortSignal,
+): Promise<T> {
+  const stop = new AbortController();
+  const { signal } = stop;
+  try {
+    const either = stopped === undefined ? signal : AbortSignal.any([signal, stopped]);
+    return await within(call(either), ms);
+  } catch (error) {
+    stop.abort();
+    throw error;
+  }
+}
+
 /** Gives up work in which several take part, when none of them is heard of for a while. */
 export class Watch implements Disposable {
   readonly #stop = new AbortController();

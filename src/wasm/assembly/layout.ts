@@ -1,6 +1,6 @@
 /**
  * What is where in the memory of the inflater, in bytes. Input and output follow, as the caller
- * lays them out: from `INFLATE_START` of inflater.ts on.
+ * lays them out: from the end of `TABLES` in inflater.ts on.
  */
 
 /** Entries of four bytes: a table by the next bits, and tables behind it for longer codes. */
