@@ -92,18 +92,13 @@ export class MemberQueue {
     const hasRoom = (): boolean => this.#inFlight === 0 || this.#inFlight + bytes <= ROOM;
     if (hasRoom()) return undefined;
     return (async () => {
-      while (!hasRoom()) {
-        if (await this.#helpOnce()) continue;
-        await new Promise<void>((resolve) => {
-          this.#waiting.push(resolve);
-        });
-      }
+      while (!hasRoom()) await (this.#helpOnce() ?? this.#change());
     })();
   }
 
   /** Unpacks here what the thread has not begun, for whoever has nothing else to do. */
   async help(): Promise<void> {
-    while (await this.#helpOnce());
+    for (let work = this.#helpOnce(); work !== undefined; work = this.#helpOnce()) await work;
   }
 
   /** Ends the work at once. */
@@ -145,15 +140,20 @@ export class MemberQueue {
     }
   }
 
-  /** @returns false when there is nothing to help with */
-  async #helpOnce(): Promise<boolean> {
+  /** @returns undefined at once when there is nothing to help with: nothing is missed meanwhile */
+  #helpOnce(): Promise<unknown> | undefined {
     const index = this.#jobs.findIndex(({ batch }) => batch.bytes.byteLength <= LARGE);
     const [job] = index < 0 ? [] : this.#jobs.splice(index, 1);
-    if (job === undefined) return false;
+    if (job === undefined) return undefined;
     const work = this.#here.run(job.batch);
     job.resolve(work);
     // whoever waits for its result gets to know
-    await work.catch(() => undefined);
-    return true;
+    return work.catch(() => undefined);
+  }
+
+  async #change(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve);
+    });
   }
 }

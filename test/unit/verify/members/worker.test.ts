@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
 import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { ensureBuilt } from "../../../../scripts/build.ts";
@@ -13,7 +14,7 @@ import { Secret } from "../../../../src/secret/secret.ts";
 import { packNeedles, unpackNeedles } from "../../../../src/verify/members/needles.ts";
 import { LayerBudget } from "../../../../src/verify/members/limits.ts";
 import { MemberQueue } from "../../../../src/verify/members/queue.ts";
-import type { Batch } from "../../../../src/verify/members/work.ts";
+import type { Batch, BatchResult } from "../../../../src/verify/members/work.ts";
 import { MemberWorker } from "../../../../src/verify/members/worker.ts";
 
 const CANARY = "worker-canary-value-53";
@@ -123,6 +124,41 @@ describe("MemberQueue", () => {
     expect([layer.add(5), other.add(7), layer.add(1)]).toEqual([5, 12, 13]);
   });
 });
+
+/** A thread that is done with a batch when the test says so. */
+class ToldWorker {
+  readonly done: ((result: BatchResult) => void)[] = [];
+
+  async run(): Promise<BatchResult> {
+    return new Promise((resolve) => {
+      this.done.push(resolve);
+    });
+  }
+}
+
+// the second may be done between the moment in which nothing is to be helped with, and the wait
+it.each(Array.from({ length: 10 }, (_, i) => i))(
+  "whoever waits for room is woken, when two batches are done %i steps apart",
+  async (steps) => {
+    const worker = new ToldWorker();
+    vi.spyOn(MemberWorker, "start").mockResolvedValue(worker as unknown as MemberWorker);
+    const queue = new MemberQueue(table);
+    // a thread is not worth it before
+    for (let i = 0; i < 4; i++) await queue.run(noise());
+    const isDone = [queue.run(noise()), queue.run(noise())];
+    await vi.waitFor(() => expect(worker.done).toHaveLength(2));
+    let isRoom = false;
+    const room = queue.room(64 * 1024 * 1024)?.then(() => (isRoom = true));
+    const nothing = { files: [], count: 0, bytes: 0 };
+    worker.done[0]?.(nothing);
+    for (let step = 0; step < steps; step++) await Promise.resolve();
+    worker.done[1]?.(nothing);
+    await Promise.all(isDone);
+    await setImmediate();
+    expect(isRoom).toBe(true);
+    await room;
+  },
+);
 
 /** Nearly a megabyte that does not shrink. */
 function noise(): Batch {
