@@ -2,7 +2,7 @@ import type { Hit } from "../../needles/search.ts";
 import type { HitLog } from "../hit-log.ts";
 import type { MemberCounts } from "../model.ts";
 import type { Kind, Sniffed } from "./kinds.ts";
-import { BOUNDS, LayerBudget } from "./limits.ts";
+import { BOUNDS, SpentBytes } from "./limits.ts";
 import type { MemberQueue } from "./queue.ts";
 import { UnreadList } from "./unread.ts";
 import type { BatchResult } from "./work.ts";
@@ -60,7 +60,7 @@ export class BlobFile {
     const hits = this.#hits.map((hit) => this.#queue.packed(hit));
     const files = [{ kind, start: 0, length: this.#fill, hits }];
     try {
-      const { shared: layer } = new LayerBudget();
+      const { shared: layer } = new SpentBytes();
       this.#take(await this.#queue.run({ layer, bytes: this.#bytes, files }));
     } catch {
       this.#giveUp("the search of its members broke off");

@@ -7,6 +7,7 @@ import type { Kind } from "./kinds.ts";
 import { BOUNDS, Unreadable } from "./limits.ts";
 import type { FileBudget } from "./limits.ts";
 import type { UnreadList } from "./unread.ts";
+import type { ZipPart } from "./zip-parts.ts";
 
 /** A file that can be unpacked. */
 export interface MemberFile {
@@ -14,6 +15,8 @@ export interface MemberFile {
   readonly bytes: Buffer;
   /** What was found in it as it is. */
   readonly hits: readonly Hit[];
+  /** Of a zip, when the bytes are not all of it; the hits are by offsets of the zip. */
+  readonly part?: ZipPart | undefined;
 }
 
 /** What the members of one file of a layer share. */

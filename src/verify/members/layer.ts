@@ -4,7 +4,7 @@ import type { MemberCounts } from "../model.ts";
 import { cleanPath } from "../path-index.ts";
 import type { TarEntry } from "../tar-walk.ts";
 import type { Collected, CollectorOwner } from "./collector.ts";
-import { LayerBudget } from "./limits.ts";
+import { SpentBytes } from "./limits.ts";
 import type { MemberQueue } from "./queue.ts";
 import { UnreadList } from "./unread.ts";
 import type { BatchResult, FileJob } from "./work.ts";
@@ -28,7 +28,7 @@ export class LayerMembers implements CollectorOwner {
   readonly unread = new UnreadList();
   readonly #queue: MemberQueue;
   readonly #log: HitLog;
-  readonly #budget = new LayerBudget();
+  readonly #budget = new SpentBytes();
   readonly #batches = new Map<ArrayBufferLike, OpenBatch>();
   readonly #running = new Set<Promise<void>>();
   #small: OpenBatch | undefined;

@@ -41,13 +41,13 @@ export class Unreadable extends Error {
   }
 }
 
-/** Counts what the members of one layer come to, whichever thread unpacks them. */
-export class LayerBudget {
+/** Counts what the members of one layer, or of one large file, come to, whichever thread unpacks them. */
+export class SpentBytes {
   /** For another thread. */
   readonly shared: SharedArrayBuffer;
   readonly #bytes: BigInt64Array<SharedArrayBuffer>;
 
-  /** @param shared - of the budget that this one is in another thread */
+  /** @param shared - of the one that this is in another thread */
   constructor(shared = new SharedArrayBuffer(BigInt64Array.BYTES_PER_ELEMENT)) {
     this.shared = shared;
     this.#bytes = new BigInt64Array(shared);
@@ -67,23 +67,32 @@ export interface MemoryBudget {
   release(bytes: number): void;
 }
 
+interface Spending {
+  readonly layer: SpentBytes;
+  /** Of a file that is unpacked in parts. */
+  readonly file: SpentBytes | undefined;
+  readonly isStopped: () => boolean;
+}
+
 /** Counts what one file of a layer comes to, and says when it is too much. */
 export class FileBudget implements MemoryBudget {
-  readonly #layer: LayerBudget;
+  readonly #layer: SpentBytes;
+  readonly #file: SpentBytes | undefined;
   readonly #most: number;
   readonly #isStopped: () => boolean;
   #bytes = 0;
   #held: number;
 
   /** @param size - bytes of the file as the layer has it */
-  constructor(size: number, o: { readonly layer: LayerBudget; readonly isStopped: () => boolean }) {
+  constructor(size: number, o: Spending) {
     this.#held = size;
     this.#most = Math.max(BOUNDS.freeGrowth, size * BOUNDS.growth);
     this.#layer = o.layer;
+    this.#file = o.file;
     this.#isStopped = o.isStopped;
   }
 
-  /** Bytes that its members came to so far. */
+  /** Bytes that its members came to so far, as far as they were counted here. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -91,8 +100,9 @@ export class FileBudget implements MemoryBudget {
   /** @throws {@link Unreadable} for the whole file when it grew too much */
   spend(bytes: number): void {
     this.#bytes += bytes;
+    const file = this.#file?.add(bytes) ?? this.#bytes;
     const all = this.#layer.add(bytes);
-    if (this.#bytes > this.#most) throw new Unreadable("grows more than 1,000 times", "file");
+    if (file > this.#most) throw new Unreadable("grows more than 1,000 times", "file");
     if (all > BOUNDS.layer) {
       throw new Unreadable("the members of this layer unpack to more than 8 GiB", "file");
     }

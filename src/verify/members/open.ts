@@ -20,12 +20,12 @@ import { openContent, Output } from "./output.ts";
 import { MemberTar } from "./tar.ts";
 import { unxz } from "./xz.ts";
 import { unzstd } from "./zstd.ts";
-import { codecOf, holdsZip, nameOf, zipEntries } from "./zip.ts";
+import { partEntries } from "./zip-parts.ts";
+import { codecOf, holdsZip, nameOf, readZip } from "./zip.ts";
 import type { ZipEntry } from "./zip.ts";
 
 /** Bytes of one archive or compressed file, and what a search of them found. */
-interface Opened {
-  readonly bytes: Buffer;
+interface Opened extends Pick<MemberFile, "bytes" | "part"> {
   readonly hits: OpenHits;
 }
 
@@ -41,9 +41,10 @@ export async function openMember(file: MemberFile, level: Level): Promise<void> 
     logHits(file.hits, level);
     return;
   }
-  const hits = new OpenHits(file.hits);
+  const { bytes, part } = file;
+  const hits = new OpenHits(file.hits, part?.start);
   try {
-    await open(kind, { bytes: file.bytes, hits }, opened(level, kind));
+    await open(kind, { bytes, hits, part }, opened(level, kind));
   } catch (error) {
     report(error, level);
   } finally {
@@ -90,7 +91,7 @@ async function openDeb({ bytes, hits }: Opened, level: Level): Promise<void> {
 }
 
 async function openZip(file: Opened, level: Level): Promise<void> {
-  const entries = zipEntries(file.bytes);
+  const entries = file.part === undefined ? readZip(file.bytes).entries : partEntries(file.part);
   for (;;) {
     const { done, value } = entries.next();
     if (done === true) {

@@ -1,6 +1,7 @@
 import type { Needle } from "../../needles/needle.ts";
 import type { Hit } from "../../needles/search.ts";
 import type { NeedleTable } from "../../needles/table.ts";
+import { joinResults, splitBatch } from "./split.ts";
 import type { Batch, BatchResult, PackedHit } from "./work.ts";
 import { BatchWork } from "./work.ts";
 import { MemberWorker } from "./worker.ts";
@@ -25,7 +26,10 @@ const AHEAD = 3 * MIB;
 /** Batches that are not unpacked here, as long as there is a thread: whatever else waits would wait. */
 const LARGE = 8 * MIB;
 
-/** A batch that nobody works on yet. */
+/** Parts of a large batch that wait or are worked on: two in the thread, one here, and the next one. */
+const PARTS = 4;
+
+/** A batch, or a part of one, that nobody works on yet. */
 interface Job {
   readonly batch: Batch;
   readonly resolve: (result: BatchResult | Promise<BatchResult>) => void;
@@ -69,19 +73,10 @@ export class MemberQueue {
    * @throws Error when the thread ended before it was done
    */
   async run(batch: Batch): Promise<BatchResult> {
-    const size = batch.bytes.byteLength;
     this.#seen += batch.files.reduce((sum, { length }) => sum + length, 0);
-    this.#inFlight += size;
-    try {
-      if (this.#seen < WORTH_A_THREAD) return await this.#here.run(batch);
-      return await new Promise((resolve) => {
-        this.#jobs.push({ batch, resolve });
-        this.#feed();
-      });
-    } finally {
-      this.#inFlight -= size;
-      for (const wake of this.#waiting.splice(0)) wake();
-    }
+    const size = batch.bytes.byteLength;
+    const parts = splitBatch(batch);
+    return parts === null ? this.#run(batch) : this.#runParts(parts, size);
   }
 
   /**
@@ -96,9 +91,9 @@ export class MemberQueue {
     })();
   }
 
-  /** Unpacks here what the thread has not begun, for whoever has nothing else to do. */
+  /** Waits until all is unpacked, and helps, for whoever has nothing else to do. */
   async help(): Promise<void> {
-    for (let work = this.#helpOnce(); work !== undefined; work = this.#helpOnce()) await work;
+    await this.room(Infinity);
   }
 
   /** Ends the work at once. */
@@ -115,6 +110,49 @@ export class MemberQueue {
     const worker = this.#worker;
     this.#worker = undefined;
     await (await worker)?.close();
+  }
+
+  /** Has a few parts made at a time: they are copies. */
+  async #runParts(parts: Iterable<Batch>, size: number): Promise<BatchResult> {
+    const results: BatchResult[] = [];
+    let [count, left] = [0, size];
+    const take = async (): Promise<void> => {
+      for (const part of parts) {
+        const index = count++;
+        left -= part.bytes.byteLength;
+        this.#inFlight -= part.bytes.byteLength;
+        results[index] = await this.#run(part);
+      }
+    };
+    this.#inFlight += left;
+    try {
+      await Promise.all(Array.from({ length: PARTS }, take));
+    } finally {
+      this.#inFlight -= left;
+      this.#wake();
+    }
+    return joinResults(results);
+  }
+
+  async #run(batch: Batch): Promise<BatchResult> {
+    const size = batch.bytes.byteLength;
+    this.#inFlight += size;
+    try {
+      if (this.#seen < WORTH_A_THREAD) return await this.#here.run(batch);
+      return await new Promise((resolve) => {
+        this.#jobs.push({ batch, resolve });
+        this.#feed();
+        // somebody could help
+        if (this.#jobs.length > 0) this.#wake();
+      });
+    } finally {
+      this.#inFlight -= size;
+      this.#wake();
+    }
+  }
+
+  #wake(): void {
+    for (const wake of this.#waiting.splice(0)) wake();
   }
 
   #feed(): void {

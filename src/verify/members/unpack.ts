@@ -4,8 +4,7 @@ import { HitLog } from "../hit-log.ts";
 import { Turns } from "../turns.ts";
 import type { MemberFile, UnpackContext } from "./context.ts";
 import { SmallDecoder } from "./inflate.ts";
-import { FileBudget } from "./limits.ts";
-import type { LayerBudget } from "./limits.ts";
+import { FileBudget, SpentBytes } from "./limits.ts";
 import { openMember } from "./open.ts";
 import { UnreadList } from "./unread.ts";
 
@@ -35,8 +34,13 @@ export class Unpacker {
   }
 
   /** Searches all members of a file; what can't be read is told, never thrown. */
-  async unpack(file: MemberFile, layer: LayerBudget): Promise<Unpacked> {
-    const budget = new FileBudget(file.bytes.length, { layer, isStopped: this.#isStopped });
+  async unpack(file: MemberFile, layer: SpentBytes): Promise<Unpacked> {
+    const zip = file.part?.zip;
+    const budget = new FileBudget(zip?.size ?? file.bytes.length, {
+      layer,
+      file: zip && new SpentBytes(zip.spent),
+      isStopped: this.#isStopped,
+    });
     const context: UnpackContext = {
       table: this.#table,
       budget,

@@ -2,9 +2,10 @@ import type { Hit } from "../../needles/search.ts";
 import type { NeedleTable } from "../../needles/table.ts";
 import type { LoggedPlace } from "../hit-log.ts";
 import type { Kind } from "./kinds.ts";
-import { LayerBudget } from "./limits.ts";
+import { SpentBytes } from "./limits.ts";
 import { Unpacker } from "./unpack.ts";
 import type { UnreadMember } from "./unread.ts";
+import type { ZipPart } from "./zip-parts.ts";
 
 /** A hit that goes from thread to thread: its needle by its position in the table. */
 export type PackedHit = Omit<Hit, "needle"> & { readonly needle: number };
@@ -16,11 +17,13 @@ export interface FileJob {
   readonly start: number;
   readonly length: number;
   readonly hits: readonly PackedHit[];
+  /** Of a zip, when the bytes are not all of it. */
+  readonly part?: ZipPart;
 }
 
 /** Files of one layer that are unpacked in one go: a message for each costs more than a small one. */
 export interface Batch {
-  /** Of their {@link LayerBudget}. */
+  /** Of their {@link SpentBytes}. */
   readonly layer: SharedArrayBuffer;
   readonly bytes: ArrayBuffer;
   readonly files: readonly FileJob[];
@@ -61,15 +64,16 @@ export class BatchWork {
   }
 
   async #runNow(batch: Batch): Promise<BatchResult> {
-    const layer = new LayerBudget(batch.layer);
+    const layer = new SpentBytes(batch.layer);
     const files: FileResult[] = [];
     const total = { count: 0, bytes: 0 };
     let isRead = true;
-    for (const [index, { kind, start, length, hits }] of batch.files.entries()) {
-      const file = { kind, bytes: Buffer.from(batch.bytes, start, length), hits: this.#hits(hits) };
-      const { log, unread, count, bytes } = await this.#unpacker.unpack(file, layer);
-      total.count += count;
-      total.bytes += bytes;
+    for (const [index, { kind, start, length, hits, part }] of batch.files.entries()) {
+      const bytes = Buffer.from(batch.bytes, start, length);
+      const file = { kind, bytes, hits: this.#hits(hits), part };
+      const { log, unread, ...unpacked } = await this.#unpacker.unpack(file, layer);
+      total.count += unpacked.count;
+      total.bytes += unpacked.bytes;
       isRead &&= unread.count === 0;
       const { places, omitted } = log;
       if (places.length + unread.count === 0) continue;

@@ -41,17 +41,43 @@ const LONGEST_COMMENT = 0xffff;
 const FLAG = { encrypted: 1, descriptor: 8 };
 const IN_ZIP64 = 0xffffffff;
 
-/** Gives what can be found, and at last what is wrong with the zip as a whole; never throws. */
-export function* zipEntries(bytes: Buffer): Generator<ZipEntry, string | undefined> {
+/** What is in a zip. */
+export interface Zip {
+  /** Gives what can be found, and at last what is wrong with the zip as a whole; never throws. */
+  readonly entries: ZipEntries;
+  /** Bytes from one entry that the directory lists to the next, at most: its data, and what is hidden. */
+  readonly widest: number;
+}
+
+export type ZipEntries = Generator<ZipEntry, string | undefined>;
+
+export function readZip(bytes: Buffer): Zip {
   const directory = findDirectory(bytes);
-  if (directory === null) {
-    yield* localEntries(bytes, 0, bytes.length);
-    return "a zip without its directory: cut off, or broken";
-  }
+  if (directory === null) return { entries: unlistedEntries(bytes), widest: bytes.length };
   const { list, trouble } = centralRecords(bytes, directory);
+  list.sort((a, b) => a.local - b.local);
+  let [at, widest] = [0, 0];
+  for (const { local } of [...list, { local: directory.start }]) {
+    widest = Math.max(widest, local - at);
+    at = local;
+  }
+  return { entries: listedEntries(bytes, { list, trouble, end: directory.start }), widest };
+}
+
+function* unlistedEntries(bytes: Buffer): ZipEntries {
+  yield* localEntries(bytes, 0, bytes.length);
+  return "a zip without its directory: cut off, or broken";
+}
+
+interface Listed extends CentralRecords {
+  /** Where the directory begins. */
+  readonly end: number;
+}
+
+function* listedEntries(bytes: Buffer, { list, trouble, end }: Listed): ZipEntries {
   let missing: string | undefined;
   let at = 0;
-  for (const record of list.toSorted((a, b) => a.local - b.local)) {
+  for (const record of list) {
     // between the entries that are listed may be others
     if (record.local > at) yield* localEntries(bytes, at, record.local);
     // what a bomb does, and no archiver: bytes that are read again and again
@@ -62,8 +88,19 @@ export function* zipEntries(bytes: Buffer): Generator<ZipEntry, string | undefin
     else yield entry;
     at = Math.max(at, entry?.end ?? 0);
   }
-  yield* localEntries(bytes, at, directory.start);
+  yield* localEntries(bytes, at, end);
   return trouble ?? missing;
+}
+
+/** Bytes of the directory; undefined when there is none. */
+export function directorySize(bytes: Buffer): number | undefined {
+  const directory = findDirectory(bytes);
+  return directory === null ? undefined : directory.end - directory.start;
+}
+
+/** Where the header of an entry is, before its name. */
+export function headerStart({ nameStart }: ZipEntry): number {
+  return nameStart - LENGTH.local;
 }
 
 /** The name of an entry, which is only needed when there is something to say of it. */
@@ -122,10 +159,12 @@ interface CentralRecord {
   readonly local: number;
 }
 
-function centralRecords(
-  bytes: Buffer,
-  { start, end, shift }: Directory,
-): { list: CentralRecord[]; trouble: string | undefined } {
+interface CentralRecords {
+  readonly list: CentralRecord[];
+  readonly trouble: string | undefined;
+}
+
+function centralRecords(bytes: Buffer, { start, end, shift }: Directory): CentralRecords {
   const list: CentralRecord[] = [];
   for (let at = start; at < end;) {
     if (at + LENGTH.central > end || bytes.readUInt32LE(at) !== SIGNATURE.central) {

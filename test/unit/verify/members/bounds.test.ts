@@ -6,6 +6,7 @@ import { legacyArchive } from "../archives.ts";
 import { measureVerify } from "../measure.ts";
 import type { Measured } from "../measure.ts";
 import { Packer } from "./pack.ts";
+import { zipWith } from "./zips.ts";
 
 /** What verify may take, whatever the image. */
 const MEGABYTES = 200;
@@ -84,6 +85,15 @@ function manyInZip(): Buffer {
   return zipOf(Array.from({ length: 1_000_000 }, (_, i) => [i.toString(36), nothing] as const));
 }
 
+/** So large that it is unpacked in parts. */
+function manyListed(): Buffer {
+  const content = randomBytes(150);
+  const nameOf = (i: number): string => `some/folder/${i.toString(36)}`;
+  return zipWith(
+    Array.from({ length: 200_000 }, (_, i) => ({ name: nameOf(i), content, isStored: true })),
+  );
+}
+
 function manyInTar(): Buffer {
   const headers = Buffer.concat(
     Array.from({ length: 10_000 }, (_, i) => headerOf(`some/folder/file-${i}`, 0)),
@@ -119,6 +129,7 @@ const CASES: readonly Case[] = [
   ["zips of zips of zips", zipsOfZips, "nested deeper than 4 levels"],
   ["the largest file with the largest archive in it", largest, null],
   ["1,000,000 entries of a zip", manyInZip, null],
+  ["200,000 entries of a zip with its directory", manyListed, null],
   ["1,000,000 entries of a tar", manyInTar, "unpacks to more than 256 MiB"],
   [
     "a file of nothing but the value",

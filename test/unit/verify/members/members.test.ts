@@ -7,7 +7,7 @@ import { NeedleTable } from "../../../../src/needles/table.ts";
 import { needlesOf } from "../../../../src/needles/variants.ts";
 import { Secret } from "../../../../src/secret/secret.ts";
 import { sniff, SNIFF_LENGTH } from "../../../../src/verify/members/kinds.ts";
-import { LayerBudget } from "../../../../src/verify/members/limits.ts";
+import { SpentBytes } from "../../../../src/verify/members/limits.ts";
 import { Unpacker } from "../../../../src/verify/members/unpack.ts";
 import type { Unpacked } from "../../../../src/verify/members/unpack.ts";
 import { verdictOf } from "../../../../src/verify/model.ts";
@@ -232,7 +232,7 @@ const unpacker = new Unpacker(table, () => false);
 async function unpack(bytes: Buffer): Promise<Unpacked> {
   const sniffed = sniff(bytes.subarray(0, SNIFF_LENGTH));
   const kind = sniffed !== null && "kind" in sniffed ? sniffed.kind : "script";
-  return unpacker.unpack({ kind, bytes, hits: findAll(table, bytes) }, new LayerBudget());
+  return unpacker.unpack({ kind, bytes, hits: findAll(table, bytes) }, new SpentBytes());
 }
 
 async function expectUnread(

@@ -1,7 +1,7 @@
 import { gzipSync } from "node:zlib";
 import { expect, it } from "vitest";
 import { NeedleTable } from "../../../../src/needles/table.ts";
-import { LayerBudget } from "../../../../src/verify/members/limits.ts";
+import { SpentBytes } from "../../../../src/verify/members/limits.ts";
 import { BatchWork } from "../../../../src/verify/members/work.ts";
 
 const MIB = 1024 * 1024;
@@ -16,7 +16,7 @@ it.each([
   Buffer.from(bytes).set(packed);
   const files = [{ kind: "gzip", start: 0, length: packed.length, hits: [] }] as const;
   const result = await new BatchWork(new NeedleTable([]), () => false).run({
-    layer: new LayerBudget().shared,
+    layer: new SpentBytes().shared,
     bytes,
     files,
   });
