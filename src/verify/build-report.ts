@@ -58,7 +58,7 @@ export function buildReport(blobs: Blobs, o: ReportOptions): VerifyReport {
     configs: resolved.images.map(({ configDigest }) => foreign.digest(configDigest)),
     layers: layers.map((layer) => ({
       ...layerReport(layer, count(layer)),
-      ...(resolved.images.length > 1 ? { platform: platformFor(layer, foreign) } : {}),
+      ...(resolved.images.length > 1 ? { platform: layer.platform } : {}),
     })),
     bytes: sum(counted.map(({ bytes }) => bytes)),
     files: sum(counted.map(({ files }) => files)),
@@ -85,9 +85,10 @@ export function buildReport(blobs: Blobs, o: ReportOptions): VerifyReport {
 }
 
 function placedLayers(image: ImageParts, foreign: ForeignText): PlacedLayer[] {
-  const { json } = image.config;
-  const instructions = instructionsOf(historyOf(json, image.layers.length));
-  const diffIds = items(field(field(json, "rootfs"), "diff_ids")).map(text);
+  const config = image.config.jsonDocument?.read();
+  const instructions = instructionsOf(historyOf(config, image.layers.length));
+  const diffIds = items(field(field(config, "rootfs"), "diff_ids")).map(text);
+  const platform = foreign.line(platformOf(config));
   return image.layers.map(({ digest, blob }, index) => {
     const diffId = diffIds[index];
     const createdBy = instructions.get(index);
@@ -97,7 +98,7 @@ function placedLayers(image: ImageParts, foreign: ForeignText): PlacedLayer[] {
       ...(diffId === undefined ? {} : { diffId: foreign.digest(diffId) }),
       ...(createdBy === undefined ? {} : { createdBy: foreign.lines(createdBy) }),
     };
-    return { ref, image, blob };
+    return { ref, image, platform, blob };
   });
 }
 
@@ -112,10 +113,9 @@ function layerReport({ ref, blob }: PlacedLayer, findings: number): LayerReport 
   };
 }
 
-function platformFor({ image }: PlacedLayer, foreign: ForeignText): string {
-  const { json } = image.config;
-  const parts = ["os", "architecture"].map((name) => text(field(json, name)) ?? "");
-  return foreign.line(parts.filter((part) => part !== "").join("/"));
+function platformOf(config: unknown): string {
+  const parts = ["os", "architecture"].map((name) => text(field(config, name)) ?? "");
+  return parts.filter((part) => part !== "").join("/");
 }
 
 /** Files that were not unpacked: those of layers, then those of what no manifest names. */

@@ -1,7 +1,8 @@
 import type { NeedleSearch } from "../needles/search.ts";
 import type { NeedleTable } from "../needles/table.ts";
 import { HitLog } from "./hit-log.ts";
-import { shapeOf } from "./json-shape.ts";
+import { JsonDocument } from "./json.ts";
+import { DeepJsonError, isJson } from "./json-walk.ts";
 import { BlobFile } from "./members/blob-file.ts";
 import { sniff } from "./members/kinds.ts";
 import type { Sniffed } from "./members/kinds.ts";
@@ -53,8 +54,8 @@ export interface Content {
   readonly files: number;
   readonly log: HitLog;
   readonly paths: PathIndex;
-  /** Parsed JSON; undefined for everything else. */
-  readonly json: unknown;
+  /** Undefined for what is no JSON. */
+  readonly jsonDocument: JsonDocument | undefined;
   readonly trouble: string | undefined;
   /** What was unpacked, and what could not be. */
   readonly members: MemberCounts;
@@ -63,9 +64,6 @@ export interface Content {
 
 /** Longest JSON that is parsed: image configs are some KB, attestations up to some MB. */
 const JSON_LIMIT = 16 * 1024 * 1024;
-
-/** What each value of it takes from the budget, beside its own bytes. */
-const VALUE_COST = 16;
 
 /** Searches the bytes of one blob, and reads its structure as far as it has one. */
 export class ContentScan {
@@ -110,7 +108,7 @@ const NO_STRUCTURE = {
   kind: "other",
   files: 0,
   paths: new PathIndex(),
-  json: undefined,
+  jsonDocument: undefined,
   trouble: undefined,
   members: { count: 0, bytes: 0, unseen: 0 },
   unreadMembers: [],
@@ -193,25 +191,19 @@ function jsonReader(context: ScanContext, log: HitLog): Reader {
       else parts.length = 0;
       return taken;
     },
-    end() {
-      const trouble = isKept ? undefined : TOO_LONG;
-      return trouble === undefined ? parsedIn(Buffer.concat(parts), budget) : left(trouble, budget);
-    },
+    end: () => (isKept ? documentIn(Buffer.concat(parts), budget) : left(TOO_LONG, budget)),
   };
 }
 
 const TOO_LONG = "JSON of more than 16 MiB, or 64 MiB in all";
 
-function parsedIn(bytes: Buffer, budget: JsonBudget): Structure {
-  const { values, trouble } = shapeOf(bytes);
-  budget.left -= values * VALUE_COST;
-  const tooMuch = trouble ?? (budget.left < 0 ? TOO_LONG : undefined);
-  if (tooMuch !== undefined) return left(tooMuch, budget);
+function documentIn(bytes: Buffer, budget: JsonBudget): Structure {
   try {
-    const json: unknown = JSON.parse(bytes.toString());
-    return { kind: "json", json };
-  } catch {
-    return { kind: "other" };
+    if (!isJson(bytes)) return { kind: "other" };
+    return { kind: "json", jsonDocument: new JsonDocument(bytes) };
+  } catch (error) {
+    if (error instanceof DeepJsonError) return left(error.message, budget);
+    throw error;
   }
 }
 

@@ -15,6 +15,8 @@ import type { SourcePart } from "./sources/source.ts";
 export interface PlacedLayer {
   readonly ref: LayerRef;
   readonly image: ImageParts;
+  /** As its config says it, on one line: `linux/amd64`. */
+  readonly platform: string;
   readonly blob: Blob | undefined;
 }
 
@@ -146,7 +148,7 @@ function historyLayers({ layers }: FindingContext): (group: HitGroup) => LayerRe
   const known = new Map<Blob, readonly (LayerRef | undefined)[]>();
   const refsOf = (document: Blob): readonly (LayerRef | undefined)[] => {
     const stack = layers.filter(({ image }) => image.config === document);
-    return historyOf(document.json, stack.length).map(({ layer }) =>
+    return historyOf(document.jsonDocument?.read(), stack.length).map(({ layer }) =>
       layer === undefined ? undefined : stack[layer]?.ref,
     );
   };

@@ -1,3 +1,6 @@
+import { jsonTexts } from "./json-walk.ts";
+import type { JsonText } from "./json-walk.ts";
+
 /**
  * Reading JSON that others wrote: every access checks what is there, nothing is trusted to have
  * the shape that a specification gives it.
@@ -25,29 +28,26 @@ export function text(value: unknown): string | undefined {
   return typeof value === "string" ? value : undefined;
 }
 
-/** A string of a JSON document: a value, or the name of a field. */
-export interface JsonText {
-  /** Where it stands; for a name, the path of its field. */
-  readonly path: readonly string[];
-  readonly text: string;
-  readonly isName: boolean;
-}
+/** Longest document that is made objects of: registries take no manifest above it either. */
+const READ_LIMIT = 4 * 1024 * 1024;
 
-/** Names of a path that are kept: to copy a path at each level of a million would never end. */
-const LONGEST_PATH = 64;
+/** A JSON document as it came. Objects, which take many times the memory, are made when it is read. */
+export class JsonDocument {
+  readonly #bytes: Buffer;
 
-/** Every string of a document, names included. Iterative: depth is bounded by memory alone. */
-export function* jsonTexts(document: unknown): Generator<JsonText> {
-  const stack: { path: readonly string[]; value: unknown }[] = [{ path: [], value: document }];
-  for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
-    const { path, value } = next;
-    if (typeof value === "string") yield { path, text: value, isName: false };
-    if (typeof value !== "object" || value === null) continue;
-    for (const [name, child] of Object.entries(value).toReversed()) {
-      const childPath = path.length < LONGEST_PATH ? [...path, name] : path;
-      if (!Array.isArray(value)) yield { path: childPath, text: name, isName: true };
-      stack.push({ path: childPath, value: child });
-    }
+  /** @param bytes - that a {@link JsonWalk} has gone through */
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes;
+  }
+
+  /** Its objects, to be kept by nobody for long; undefined for more than 4 MiB: an index has some KB. */
+  read(): unknown {
+    return this.#bytes.length > READ_LIMIT ? undefined : parsed(this.#bytes);
+  }
+
+  /** Strings of it, names included: see {@link jsonTexts}. */
+  texts(which: "all" | "escaped"): Generator<JsonText> {
+    return jsonTexts(this.#bytes, which);
   }
 }
 

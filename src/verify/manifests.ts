@@ -105,7 +105,7 @@ class Resolver implements Resolved {
     if (index === undefined) return;
     this.roles.set(index, "manifest");
     this.#need("index.json", index);
-    this.#followIndex(index.json, 1);
+    this.#followIndex(this.#read("index.json", index), 1);
   }
 
   /** `manifest.json` of `docker save`: the only root of the legacy layout, a second one of OCI. */
@@ -114,7 +114,7 @@ class Resolver implements Resolved {
     if (root === undefined) return;
     this.roles.set(root, "manifest");
     this.#need("manifest.json", root);
-    for (const image of items(root.json)) {
+    for (const image of items(this.#read("manifest.json", root))) {
       const name = text(field(image, "Config")) ?? "";
       const config = this.#blobs.find(name);
       if (this.images.some((known) => known.config === config)) continue;
@@ -122,7 +122,7 @@ class Resolver implements Resolved {
         configName: name,
         config,
         isImage: true,
-        layers: items(field(image, "Layers")).map((layer) => ({
+        layers: layersOf(field(image, "Layers")).map((layer) => ({
           name: text(layer) ?? "",
           blob: this.#blobs.find(text(layer) ?? ""),
         })),
@@ -133,6 +133,13 @@ class Resolver implements Resolved {
   /** An index, or a manifest. */
   followRoot(digest: string): void {
     this.#follow({ digest }, 1);
+  }
+
+  #read(name: string, blob: Blob | undefined): unknown {
+    const document = blob?.jsonDocument?.read();
+    const isLong = blob?.jsonDocument !== undefined && document === undefined;
+    if (isLong) this.report(name, "a manifest or config of more than 4 MiB");
+    return document;
   }
 
   #followIndex(index: unknown, depth: number): void {
@@ -154,16 +161,17 @@ class Resolver implements Resolved {
     }
     this.roles.set(blob, "manifest");
     this.#need(digest, blob, field(descriptor, "size"));
-    const kind = kindOf(blob.json);
+    const document = this.#read(digest, blob);
+    const kind = kindOf(document);
     if (depth > DEPTH_LIMIT) this.report(digest, "indexes nested too deep");
-    else if (kind === "index") this.#followIndex(blob.json, depth + 1);
-    else if (kind === "manifest") this.#followManifest({ document: blob.json, descriptor });
+    else if (kind === "index") this.#followIndex(document, depth + 1);
+    else if (kind === "manifest") this.#followManifest({ document, descriptor });
     else this.report(digest, kind);
   }
 
   #followManifest(o: { document: unknown; descriptor: unknown }): void {
     const configName = text(field(field(o.document, "config"), "digest")) ?? "";
-    const layers = items(field(o.document, "layers")).map((layer) => {
+    const layers = layersOf(field(o.document, "layers")).map((layer) => {
       const name = text(field(layer, "digest")) ?? "";
       const isElsewhere = items(field(layer, "urls")).length > 0;
       const size = field(layer, "size");
@@ -178,6 +186,7 @@ class Resolver implements Resolved {
   }
 
   #addAttestation(parts: readonly NamedBlob[]): void {
+    if (this.#isTooMany(parts[0]?.name ?? "", parts)) return;
     for (const { name, blob, size } of parts) {
       this.#need(name, blob, size);
       if (blob === undefined) continue;
@@ -199,15 +208,12 @@ class Resolver implements Resolved {
     this.#need(o.configName, o.config);
     // where the index says it, engines go by that: a config that says otherwise hides nothing
     const isChosen = platformOf(o.descriptor) !== undefined;
-    if (!isChosen && !isFor(o.config?.json, this.#platform)) {
-      this.#leaveOut(platformOf({ platform: o.config?.json }) ?? o.configName);
+    const config = this.#read(o.configName, o.config);
+    if (!isChosen && !isFor(config, this.#platform)) {
+      this.#leaveOut(platformOf({ platform: config }) ?? o.configName);
       return;
     }
-    this.#layers += o.layers.length;
-    if (this.#layers > LAYER_LIMIT) {
-      this.report(o.configName, `more than ${LAYER_LIMIT} layers`);
-      return;
-    }
+    if (this.#isTooMany(o.configName, o.layers)) return;
     for (const layer of o.layers) this.#needLayer(layer, o.isImage);
     if (o.config === undefined) return;
     this.#checkConfig(o.config, o);
@@ -217,11 +223,18 @@ class Resolver implements Resolved {
     this.images.push({ config: o.config, configDigest, layers });
   }
 
+  #isTooMany(name: string, layers: readonly NamedBlob[]): boolean {
+    this.#layers += layers.length;
+    if (this.#layers <= LAYER_LIMIT) return false;
+    this.report(name, `more than ${LAYER_LIMIT} layers`);
+    return true;
+  }
+
   #checkConfig(config: Blob, { configName, layers, isImage }: NamedImage): void {
     this.roles.set(config, "config");
     if (!isImage) return;
     if (config.kind !== "json") this.report(configName, "a config that is no JSON");
-    const { length } = items(field(field(config.json, "rootfs"), "diff_ids"));
+    const { length } = items(field(field(this.#read(configName, config), "rootfs"), "diff_ids"));
     if (length === layers.length) return;
     this.report(configName, `the config names ${length} layers, the manifest ${layers.length}`);
   }
@@ -255,6 +268,11 @@ class Resolver implements Resolved {
       this.report(what, "it has another size than the manifest says");
     }
   }
+}
+
+/** As many as are looked at, and one more. */
+function layersOf(list: unknown): readonly unknown[] {
+  return items(list).slice(0, LAYER_LIMIT + 1);
 }
 
 interface NamedBlob {

@@ -2,8 +2,7 @@ import type { Encoding, Needle } from "../needles/needle.ts";
 import { findAll } from "../needles/search.ts";
 import type { NeedleTable } from "../needles/table.ts";
 import type { Blob } from "./blob.ts";
-import { jsonTexts } from "./json.ts";
-import type { JsonText } from "./json.ts";
+import type { JsonText } from "./json-walk.ts";
 import type { Where } from "./model.ts";
 import { isPair, pairsIn } from "./pairs.ts";
 import type { UnprovedSecret } from "./pairs.ts";
@@ -28,18 +27,18 @@ export interface MetadataSearch {
 
 /**
  * Searches a JSON blob twice: its parsed strings, where no escape can hide a value and the place
- * has a name, and its raw bytes, searched while they came by, for what parsing loses (names that
- * stand twice, broken documents).
+ * has a name, and its raw bytes, searched while they came by, for what those are not (numbers,
+ * broken documents).
  */
 export function* metadataHits(blob: Blob, role: Role, o: MetadataSearch): Generator<MetadataHit> {
   const found = new Set<string>();
-  if (blob.kind === "json") {
-    const prefix = role === "build-record" ? `${blob.name}: ` : "";
-    for (const json of jsonTexts(blob.json)) {
-      for (const one of hitsIn(json, role, o)) {
-        found.add(one.secret);
-        yield { ...one, path: prefix + one.path };
-      }
+  const prefix = role === "build-record" ? `${blob.name}: ` : "";
+  // where its bytes hold nothing, only an escape can hide something
+  const isAll = blob.log.places.length + o.unproved.length > 0;
+  for (const json of blob.jsonDocument?.texts(isAll ? "all" : "escaped") ?? []) {
+    for (const one of hitsIn(json, role, o)) {
+      found.add(one.secret);
+      yield { ...one, path: prefix + one.path };
     }
   }
   for (const { secret, member, encodings } of blob.log.places) {
@@ -51,7 +50,7 @@ export function* metadataHits(blob: Blob, role: Role, o: MetadataSearch): Genera
 }
 
 function hitsIn(json: JsonText, role: Role, o: MetadataSearch): MetadataHit[] {
-  const found = findAll(o.table, Buffer.from(json.text));
+  const found = findAll(o.table, json.bytes);
   // a document has thousands of strings, and places are not free
   if (found.length + o.unproved.length === 0) return [];
   const place = placeOf(json, role);
@@ -77,7 +76,7 @@ function hit(
 
 function unprovedOffsets(unproved: UnprovedSecret, json: JsonText, where: Where): number[] {
   if (json.isName) return [];
-  if (where === "history") return pairsIn(unproved, Buffer.from(json.text));
+  if (where === "history") return pairsIn(unproved, json.bytes);
   const place = where === "container" ? partOfContainer(json) : where;
   if (place === "env") {
     const { name, value } = variable(json.text);

@@ -77,7 +77,7 @@ export class RecordTally {
       kind: "other",
       log: this.#log,
       paths: new PathIndex(),
-      json: undefined,
+      jsonDocument: undefined,
       trouble: undefined,
       members: this.#members,
       unreadMembers: this.#unread,

@@ -14,7 +14,7 @@ export const NO_RECORDS = "this engine keeps no records of its builds";
 
 /** What an engine gets in the report that has one which is too long to be taken apart. */
 export const LONG_RECORD =
-  "build records of more than 16 MiB or 1,000,000 values are searched as they are, not string by string";
+  "build records of more than 16 MiB, or nested deeper than 200, are searched as they are, not string by string";
 
 /** Blobs that are asked for at a time, and bytes of one that is held in memory meanwhile. */
 const AHEAD = 16;

@@ -128,7 +128,7 @@ class PushReading implements OpenRoute {
 
   /** It has the id of what was pushed: of the index or manifest, or of the config. */
   #isWhole(root: string, blobs: Blobs): boolean {
-    const manifest = blobs.find(blobName(root))?.json;
+    const manifest = blobs.find(blobName(root))?.jsonDocument?.read();
     return root === this.#id || text(field(field(manifest, "config"), "digest")) === this.#id;
   }
 }

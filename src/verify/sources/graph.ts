@@ -50,15 +50,19 @@ export async function readGraph(
     if (isKnown(digest)) continue;
     const chunks = await open(digest, kind).catch((error: unknown) => brokenOff(error));
     if (chunks === null) continue;
-    const { json } = await blobs.read(blobName(digest), chunks);
-    if (kind === "blob") continue;
-    for (const child of choose(json, platform).wanted) add(kinds, child, "manifest");
-    for (const child of partsOf(json)) add(kinds, child, "blob");
+    const { jsonDocument } = await blobs.read(blobName(digest), chunks);
+    if (kind === "manifest") addNamed(kinds, jsonDocument?.read(), platform);
   }
   return new Set(kinds.keys());
 }
 
 type Kinds = Map<string, "manifest" | "blob">;
+
+/** What an index or a manifest names. */
+function addNamed(kinds: Kinds, document: unknown, platform: Platform | undefined): void {
+  for (const child of choose(document, platform).wanted) add(kinds, child, "manifest");
+  for (const child of partsOf(document)) add(kinds, child, "blob");
+}
 
 function add(kinds: Kinds, descriptor: unknown, kind: "manifest" | "blob"): void {
   const digest = text(field(descriptor, "digest"));

@@ -54,7 +54,12 @@ export function decodeVerdict(bytes: Buffer): Verdict | null {
 
 /** A layer that was not read, as if it had been. */
 export function blobOf(name: string, { facts, paths }: Verdict, trouble?: string): Blob {
-  const nothing = { kind: "tar", log: new HitLog(), json: undefined, cached: true } as const;
+  const nothing = {
+    kind: "tar",
+    log: new HitLog(),
+    jsonDocument: undefined,
+    cached: true,
+  } as const;
   return { ...nothing, ...facts, name, paths, trouble };
 }
 

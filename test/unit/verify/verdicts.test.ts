@@ -260,8 +260,9 @@ describe("nothing is kept of", () => {
       verdicts?.cleanOf(name);
       const members = { count: 2, bytes: 3, unseen };
       const facts = { bytes: layer.length, files: 1, members, unreadMembers: [] };
-      const [log, paths, json, trouble] = [new HitLog(), new PathIndex(), undefined, undefined];
-      await verdicts?.keep({ ...facts, name, kind: "tar", log, paths, json, trouble });
+      const nothing = { jsonDocument: undefined, trouble: undefined };
+      const [log, paths] = [new HitLog(), new PathIndex()];
+      await verdicts?.keep({ ...facts, name, kind: "tar", log, paths, ...nothing });
       expect(await filesOf(world)).toHaveLength(1 - unseen);
     }
     using later = Verdicts.open(options);

@@ -137,7 +137,7 @@ describe("the engine's records of its builds", () => {
     expect(report.bytes).toBeGreaterThan(72 * MB);
     expect(JSON.stringify(report)).not.toContain(CANARY);
     // nothing is kept of those without a finding
-    const documents = blobs.all.filter(({ json }) => json !== undefined);
+    const documents = blobs.all.filter(({ jsonDocument }) => jsonDocument !== undefined);
     expect(documents.every(({ name }) => !name.startsWith("build-record/"))).toBe(true);
   });
 
