@@ -113,12 +113,23 @@ export function withoutZeros(bytes: Buffer): Buffer {
 /** `bytesWritten`: bytes of the input that were used. */
 export type ZlibStream = Duplex & { readonly bytesWritten: number };
 
+let givenUp = 0;
+
+/**
+ * How many decoders were given up so far, in this thread of ours: one may still read its bytes in a
+ * thread of Node's, so that their memory is left to the collector.
+ */
+export function decodersGivenUp(): number {
+  return givenUp;
+}
+
 /** One decoder of Node's: a zstd frame, gzip members without a gap, one deflate stream. */
 export class Decoder {
   readonly #stream: ZlibStream;
   /** Rejects with the first error of the stream or of the sink; resolves at its end. */
   readonly #ended: Promise<void>;
   #given = 0;
+  #isDone = false;
 
   constructor(codec: Codec, sink: Sink) {
     this.#stream = newStream(codec);
@@ -148,10 +159,13 @@ export class Decoder {
   async end(): Promise<void> {
     this.#stream.end();
     await this.#ended;
+    this.#isDone = true;
     this.#stream.destroy();
   }
 
   destroy(): void {
+    if (!this.#isDone) givenUp++;
+    this.#isDone = true;
     this.#stream.destroy();
   }
 

@@ -1,5 +1,6 @@
 import type { Hit, NeedleSearch } from "../../needles/search.ts";
 import { findAll } from "../../needles/search.ts";
+import { decodersGivenUp, free } from "../decompress.ts";
 import type { Level } from "./context.ts";
 import { logHits, opened } from "./context.ts";
 import { sniff, SNIFF_LENGTH } from "./kinds.ts";
@@ -154,10 +155,12 @@ class GatheringReader implements Reader {
     if (hits === undefined) return;
     this.#hits = undefined;
     const { context } = this.#level;
+    const before = decodersGivenUp();
     try {
       const bytes = this.#bytes.subarray(0, this.#fill);
       await context.open({ kind: this.#kind, bytes, hits }, this.#level);
     } finally {
+      if (decodersGivenUp() === before) free(this.#bytes);
       context.budget.release(this.#fill);
     }
   }
@@ -165,6 +168,7 @@ class GatheringReader implements Reader {
   #giveUp(reason: string): void {
     const { context } = this.#level;
     context.budget.release(this.#fill);
+    free(this.#bytes);
     logHits(this.#hits ?? [], this.#level);
     this.#hits = undefined;
     // a program is searched as it is

@@ -26,8 +26,8 @@ const AHEAD = 3 * MIB;
 /** Batches that are not unpacked here, as long as there is a thread: whatever else waits would wait. */
 const LARGE = 8 * MIB;
 
-/** Parts of a large batch that wait or are worked on: two in the thread, one here, and the next one. */
-const PARTS = 4;
+/** Bytes of parts of a large batch that wait or are worked on: in the thread, here, and the next one. */
+const PARTS = 4 * MIB;
 
 /** A batch, or a part of one, that nobody works on yet. */
 interface Job {
@@ -114,24 +114,30 @@ export class MemberQueue {
 
   /** Has a few parts made at a time: they are copies. */
   async #runParts(parts: Iterable<Batch>, size: number): Promise<BatchResult> {
-    const results: BatchResult[] = [];
-    let [count, left] = [0, size];
-    const take = async (): Promise<void> => {
-      for (const part of parts) {
-        const index = count++;
-        left -= part.bytes.byteLength;
-        this.#inFlight -= part.bytes.byteLength;
-        results[index] = await this.#run(part);
-      }
-    };
+    const results: Promise<BatchResult>[] = [];
+    const waiting: { readonly bytes: number; readonly done: Promise<unknown> }[] = [];
+    let [left, made] = [size, 0];
     this.#inFlight += left;
     try {
-      await Promise.all(Array.from({ length: PARTS }, take));
+      for (const part of parts) {
+        const bytes = part.bytes.byteLength;
+        left -= bytes;
+        made += bytes;
+        this.#inFlight -= bytes;
+        const result = this.#run(part);
+        results.push(result);
+        waiting.push({ bytes, done: result.catch(() => undefined) });
+        while (made > PARTS) {
+          const oldest = waiting.shift();
+          await oldest?.done;
+          made -= oldest?.bytes ?? made;
+        }
+      }
     } finally {
       this.#inFlight -= left;
       this.#wake();
     }
-    return joinResults(results);
+    return joinResults(await Promise.all(results));
   }
 
   async #run(batch: Batch): Promise<BatchResult> {
@@ -180,7 +186,7 @@ export class MemberQueue {
 
   /** @returns undefined at once when there is nothing to help with: nothing is missed meanwhile */
   #helpOnce(): Promise<unknown> | undefined {
-    const index = this.#jobs.findIndex(({ batch }) => batch.bytes.byteLength <= LARGE);
+    const index = this.#jobs.findIndex(({ batch }) => isLight(batch));
     const [job] = index < 0 ? [] : this.#jobs.splice(index, 1);
     if (job === undefined) return undefined;
     const work = this.#here.run(job.batch);
@@ -194,4 +200,9 @@ export class MemberQueue {
       this.#waiting.push(resolve);
     });
   }
+}
+
+/** It may be unpacked here, as long as there is a thread. */
+function isLight({ isHeavy, bytes }: Batch): boolean {
+  return isHeavy !== true && bytes.byteLength <= LARGE;
 }

@@ -32,7 +32,7 @@ function* partBatches(
     const own = left.filter(isOwn);
     left = left.filter((hit) => !isOwn(hit));
     const job = { kind, start: 0, length: bytes.byteLength, hits: own, part };
-    yield { layer, bytes, files: [job] };
+    yield { layer, bytes, files: [job], isHeavy: part.isHeavy };
   }
 }
 

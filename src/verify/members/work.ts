@@ -1,5 +1,6 @@
 import type { Hit } from "../../needles/search.ts";
 import type { NeedleTable } from "../../needles/table.ts";
+import { decodersGivenUp } from "../decompress.ts";
 import type { LoggedPlace } from "../hit-log.ts";
 import type { Kind } from "./kinds.ts";
 import { SpentBytes } from "./limits.ts";
@@ -27,6 +28,8 @@ export interface Batch {
   readonly layer: SharedArrayBuffer;
   readonly bytes: ArrayBuffer;
   readonly files: readonly FileJob[];
+  /** It takes so much memory that no two of them are unpacked at a time. */
+  readonly isHeavy?: boolean;
 }
 
 /** What there is to say of one file of a batch. */
@@ -67,22 +70,20 @@ export class BatchWork {
     const layer = new SpentBytes(batch.layer);
     const files: FileResult[] = [];
     const total = { count: 0, bytes: 0 };
-    let isRead = true;
+    const before = decodersGivenUp();
     for (const [index, { kind, start, length, hits, part }] of batch.files.entries()) {
       const bytes = Buffer.from(batch.bytes, start, length);
       const file = { kind, bytes, hits: this.#hits(hits), part };
       const { log, unread, ...unpacked } = await this.#unpacker.unpack(file, layer);
       total.count += unpacked.count;
       total.bytes += unpacked.bytes;
-      isRead &&= unread.count === 0;
       const { places, omitted } = log;
       if (places.length + unread.count === 0) continue;
       const { named } = unread;
       files.push({ index, log: { places, omitted }, unread: { named, count: unread.count } });
     }
-    // given back at once: see free() of decompress.ts. A decoder that was given up may still read it in
-    // a thread of Node's; then the collector knows when it has ended
-    if (isRead) batch.bytes.transfer(0);
+    // given back at once: see free() of decompress.ts
+    if (decodersGivenUp() === before) batch.bytes.transfer(0);
     return { files, ...total };
   }
 

@@ -1,4 +1,4 @@
-import { SpentBytes } from "./limits.ts";
+import { BOUNDS, SpentBytes } from "./limits.ts";
 import { directorySize, headerStart, readZip } from "./zip.ts";
 import type { ZipEntries, ZipEntry } from "./zip.ts";
 
@@ -7,8 +7,8 @@ const MIB = 1024 * 1024;
 /** Bytes of a part, at least, but for the last one: see `BATCH` of layer.ts. */
 const PART = MIB;
 
-/** Bytes from one entry to the next, at most: a part is a copy, which takes memory. */
-const WIDEST = 8 * MIB;
+/** What an entry unpacks to, where two at a time would take too much memory. */
+const HEAVY = 4 * MIB;
 
 /**
  * Bytes of a directory, for some 50,000 entries: the list of a larger one takes more memory than one
@@ -24,6 +24,8 @@ export interface ZipPart {
   /** By offsets of the zip, one after the other: objects would keep the collector busy. */
   readonly entries: Float64Array;
   readonly isLast: boolean;
+  /** An entry of it may be an archive that is gathered, as far as one may be as large. */
+  readonly isHeavy: boolean;
   /** What is wrong with the zip as a whole; the last part tells it. */
   readonly trouble: string | undefined;
   readonly zip: {
@@ -36,20 +38,24 @@ export interface ZipPart {
 /** What an entry is as numbers; what nothing says is not a number. */
 const FIELDS = 8;
 
-/** Cuts a zip between its entries, part by part; null when it lists none, too many, or large ones. */
+/**
+ * Cuts a zip between its entries, part by part; null when it lists none or too many, or where a part,
+ * which is a copy, would take more memory than the largest zip does.
+ */
 export function zipParts(bytes: Buffer): Generator<ZipPart> | null {
   const listed = directorySize(bytes);
   if (listed === undefined || listed > LISTED) return null;
   const { entries, widest } = readZip(bytes);
-  return widest > WIDEST ? null : cut(entries, bytes.length);
+  return bytes.length + widest + PART > BOUNDS.file ? null : cut(entries, bytes.length);
 }
 
 function* cut(all: ZipEntries, size: number): Generator<ZipPart> {
   const zip = { size, spent: new SpentBytes().shared };
-  let [start, end] = [0, 0];
+  let [start, end, largest] = [0, 0, 0];
   let fields: number[] = [];
   const part = (isLast: boolean, trouble?: string): ZipPart => {
-    return { start, end, entries: Float64Array.from(fields), isLast, trouble, zip };
+    const isHeavy = largest > HEAVY;
+    return { start, end, entries: Float64Array.from(fields), isLast, isHeavy, trouble, zip };
   };
   for (;;) {
     const { done, value } = all.next();
@@ -61,10 +67,11 @@ function* cut(all: ZipEntries, size: number): Generator<ZipPart> {
     // of an entry without a length, all that follows may be content
     if (end - start >= PART && header >= end) {
       yield part(false);
-      [start, end] = [header, header];
+      [start, end, largest] = [header, header, 0];
       fields = [];
     }
     addFields(fields, value);
+    largest = Math.max(largest, value.size ?? Infinity);
     end = Math.min(size, Math.max(end, value.end));
   }
 }

@@ -94,6 +94,13 @@ function manyListed(): Buffer {
   );
 }
 
+/** Also unpacked in parts: each thread has one of the archives at a time. */
+function zipOfLarge(count: number): Buffer {
+  const inner = (): Buffer =>
+    zipOf([["a", Buffer.concat([randomBytes(7 * MIB), Buffer.alloc(24 * MIB)])]]);
+  return zipWith(Array.from({ length: count }, (_, i) => ({ name: `${i}.zip`, content: inner() })));
+}
+
 function manyInTar(): Buffer {
   const headers = Buffer.concat(
     Array.from({ length: 10_000 }, (_, i) => headerOf(`some/folder/file-${i}`, 0)),
@@ -129,6 +136,8 @@ const CASES: readonly Case[] = [
   ["zips of zips of zips", zipsOfZips, "nested deeper than 4 levels"],
   ["the largest file with the largest archive in it", largest, null],
   ["1,000,000 entries of a zip", manyInZip, null],
+  ["a zip of archives as large as one within may be", () => zipOfLarge(6), null],
+  ["the largest zip of such archives", () => zipOfLarge(8), null],
   ["200,000 entries of a zip with its directory", manyListed, null],
   ["1,000,000 entries of a tar", manyInTar, "unpacks to more than 256 MiB"],
   [

@@ -112,11 +112,18 @@ describe("a large zip in parts", () => {
 
   it.each([
     ["that is small", zipWith(filesOf(30))],
-    ["with an entry that is large", zipWith([...filesOf(30), ...filesOf(1, 9 * MIB)])],
+    ["with an entry that is large", zipWith([...filesOf(30), ...filesOf(1, 32 * MIB)])],
     ["with a long list of entries", zipWith(filesOf(80), { comment: "x".repeat(60_000) })],
     ["without a directory", zipWith(filesOf(100)).subarray(0, 9 * MIB)],
   ])("is left as it is %s", (_what, zip) => {
     expect(splitBatch(batchOf(zip))).toBeNull();
+  });
+
+  it("says which parts may hold a large archive", () => {
+    const large = { name: "large", content: Buffer.alloc(5 * MIB, "purr") };
+    const parts = partsOf(zipWith([...filesOf(30), large, ...filesOf(30)]));
+    expect(parts.filter(({ isHeavy }) => isHeavy === true)).toHaveLength(1);
+    expect(parts.length).toBeGreaterThan(4);
   });
 
   it("tells once what is wrong with all of it, and in which entry something is", async () => {

@@ -1,4 +1,4 @@
-import { gzipSync } from "node:zlib";
+import { zstdCompressSync } from "node:zlib";
 import { expect, it } from "vitest";
 import { NeedleTable } from "../../../../src/needles/table.ts";
 import { SpentBytes } from "../../../../src/verify/members/limits.ts";
@@ -11,10 +11,10 @@ it.each([
   ["given back when all was read", Buffer.from("purr"), true],
   ["left to the collector when a decoder was given up", Buffer.alloc(300 * MIB), false],
 ])("the bytes of a batch are %s", async (_what, content, isFreed) => {
-  const packed = gzipSync(content, { level: 1 });
+  const packed = zstdCompressSync(content);
   const bytes = new ArrayBuffer(packed.length);
   Buffer.from(bytes).set(packed);
-  const files = [{ kind: "gzip", start: 0, length: packed.length, hits: [] }] as const;
+  const files = [{ kind: "zstd", start: 0, length: packed.length, hits: [] }] as const;
   const result = await new BatchWork(new NeedleTable([]), () => false).run({
     layer: new SpentBytes().shared,
     bytes,

@@ -94,6 +94,20 @@ describe("MemberQueue", () => {
     await vi.waitFor(() => expect(done).toBe(6));
   });
 
+  it("leaves to the thread what takes so much memory that two at a time are too much", async () => {
+    vi.spyOn(MemberWorker, "start").mockReturnValue(new Promise(() => undefined));
+    const queue = new MemberQueue(table);
+    for (let i = 0; i < 4; i++) await queue.run(noise());
+    for (let i = 0; i < 3; i++) void queue.run(noise());
+    const done: string[] = [];
+    void queue.run({ ...noise(), isHeavy: true }).then(() => done.push("heavy"));
+    void queue.run(noise()).then(() => done.push("light"));
+    void queue.help();
+    await vi.waitFor(() => expect(done).toEqual(["light"]));
+    await setImmediate();
+    expect(done).toEqual(["light"]);
+  });
+
   it("makes others wait while much is in flight", async () => {
     const queue = new MemberQueue(table);
     expect(queue.room(64 * PADDING)).toBeUndefined();
