@@ -7,13 +7,15 @@ import { verify } from "../../src/verify/verify.ts";
 
 const [host = ""] = process.argv.slice(2);
 const engine = await Engine.connect(await resolveEndpoint({ host, env: {}, home: "/" }));
-const { Size: size = 0 } = (await engine.inspectImage("busybox:local")) ?? {};
-const source = engineImage(engine, "busybox:local", { history: true, route: "save" });
+const secrets = [Secret.take("A", Buffer.from("purr-purr-purr"))];
+let ofImage = 0;
+const image = engineImage(engine, "busybox:local", { route: "save" });
+await verify(image, secrets, { onProgress: (bytes) => (ofImage = bytes) }).report();
 
-await verify(source, [Secret.take("A", Buffer.from("purr-purr-purr"))], {
+const source = engineImage(engine, "busybox:local", { history: true, route: "save" });
+await verify(source, secrets, {
   onProgress(bytes) {
-    // the archive has some KB beside the image
-    if (bytes < size + 200_000) return;
+    if (bytes <= ofImage) return;
     process.stdout.write("here\n");
     // no event is handled any more: only a SIGKILL ends this
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
