@@ -1,10 +1,11 @@
-import { crc32, deflateRawSync, gzipSync } from "node:zlib";
+import { deflateRawSync, gzipSync } from "node:zlib";
 import { afterAll, describe, expect, it } from "vitest";
 import type { VerifyReport } from "../../../../src/verify/model.ts";
 import { ociArchive, tar, verifyBytes } from "../archives.ts";
 import type { Members } from "../archives.ts";
 import { Packer } from "./pack.ts";
 import type { Form } from "./pack.ts";
+import { centralRecord, endRecord, localRecord, packedAs } from "./zips.ts";
 
 const CANARY = "bombs-canary-value-19";
 const MIB = 1024 * 1024;
@@ -21,32 +22,12 @@ const reasonsOf = ({ unseenMembers }: VerifyReport): string[] =>
 
 /** A zip of entries that all are the same bytes; the directory may name them often. */
 function zipOf(content: Buffer, entries: number): Buffer {
-  const data = deflateRawSync(content);
-  const crc = crc32(content);
-  const header = (name: string, offset: number): { local: Buffer; central: Buffer } => {
-    const fields = Buffer.alloc(26);
-    fields.writeUInt16LE(20, 0);
-    fields.writeUInt16LE(8, 4);
-    fields.writeUInt32LE(crc, 10);
-    fields.writeUInt32LE(data.length, 14);
-    fields.writeUInt32LE(content.length, 18);
-    fields.writeUInt16LE(name.length, 22);
-    const end = Buffer.alloc(14);
-    end.writeUInt32LE(offset, 10);
-    return {
-      local: Buffer.concat([Buffer.from("PK\x03\x04"), fields, Buffer.from(name)]),
-      central: Buffer.concat([Buffer.from("PK\x01\x02\x14\x00"), fields, end, Buffer.from(name)]),
-    };
-  };
-  const { local } = header("a", 0);
-  const directory = Buffer.concat(
-    Array.from({ length: entries }, (_, i) => header(`e${i}`, 0).central),
+  const packed = packedAs(content, deflateRawSync(content));
+  const body = Buffer.concat([localRecord("a", packed), packed.data]);
+  const directory = Array.from({ length: entries }, (_, i) =>
+    centralRecord(`e${i}`, packed, { at: 0 }),
   );
-  const end = Buffer.alloc(22);
-  end.write("PK\x05\x06");
-  end.writeUInt32LE(directory.length, 12);
-  end.writeUInt32LE(local.length + data.length, 16);
-  return Buffer.concat([local, data, directory, end]);
+  return Buffer.concat([body, ...directory, endRecord(directory, body.length)]);
 }
 
 describe("bombs end early, and are told", () => {

@@ -1,4 +1,4 @@
-/** Zips with a directory, to the byte: also what no archiver makes. */
+/** Zips to the byte: also what no archiver makes. */
 import { crc32, deflateRawSync } from "node:zlib";
 
 export interface ZipFile {
@@ -18,58 +18,77 @@ interface Around {
   readonly comment?: string;
 }
 
+/** A zip with its directory. */
 export function zipWith(files: readonly ZipFile[], o: Around = {}): Buffer {
   const { prefix = "", comment = "" } = o;
   const bodies: Buffer[] = [Buffer.from(prefix)];
   const directory: Buffer[] = [];
   let at = prefix.length;
-  for (const file of files) {
-    const { local, central } = recordsOf(file, at, comment);
-    bodies.push(local);
-    at += local.length;
-    if (file.isHidden !== true) directory.push(central);
+  for (const { name, content, isStored = false, isHidden = false, gap = "" } of files) {
+    const packed = packedAs(content, isStored ? content : deflateRawSync(content, { level: 1 }));
+    const body = Buffer.concat([localRecord(name, packed), packed.data, Buffer.from(gap)]);
+    bodies.push(body);
+    if (!isHidden) directory.push(centralRecord(name, packed, { at, comment }));
+    at += body.length;
   }
-  const list = Buffer.concat(directory);
+  return Buffer.concat([...bodies, ...directory, endRecord(directory, at)]);
+}
+
+/** What the records of an entry say of its content. */
+export interface Packed {
+  readonly data: Buffer;
+  readonly method: number;
+  readonly crc: number;
+  readonly size: number;
+}
+
+/** @param data - the content by deflate, or itself */
+export function packedAs(content: Buffer, data: Buffer): Packed {
+  const method = data === content ? 0 : 8;
+  return { data, method, crc: crc32(content), size: content.length };
+}
+
+/** What stands before the data. */
+export function localRecord(name: string, packed: Packed): Buffer {
+  return Buffer.concat([Buffer.from("PK\x03\x04"), fieldsOf(name, packed), Buffer.from(name)]);
+}
+
+/** @param at - where the local record is */
+export function centralRecord(
+  name: string,
+  packed: Packed,
+  { at, comment = "" }: { readonly at: number; readonly comment?: string },
+): Buffer {
+  const rest = Buffer.alloc(14);
+  rest.writeUInt16LE(comment.length, 0);
+  rest.writeUInt32LE(at, 10);
+  const start = Buffer.from("PK\x01\x02\x14\x00");
+  return Buffer.concat([start, fieldsOf(name, packed), rest, Buffer.from(name + comment)]);
+}
+
+/** @param at - where the directory is */
+export function endRecord(directory: readonly Buffer[], at: number): Buffer {
   const end = Buffer.alloc(22);
   end.write("PK\x05\x06");
   // more than fit: as archivers without zip64 leave it
   const count = directory.length % 0x10000;
   end.writeUInt16LE(count, 8);
   end.writeUInt16LE(count, 10);
-  end.writeUInt32LE(list.length, 12);
+  end.writeUInt32LE(
+    directory.reduce((sum, { length }) => sum + length, 0),
+    12,
+  );
   end.writeUInt32LE(at, 16);
-  return Buffer.concat([...bodies, list, end]);
+  return end;
 }
 
-function recordsOf(
-  { name, content, isStored = false, gap = "" }: ZipFile,
-  at: number,
-  comment: string,
-): { readonly local: Buffer; readonly central: Buffer } {
-  const data = isStored ? content : deflateRawSync(content, { level: 1 });
+function fieldsOf(name: string, { data, method, crc, size }: Packed): Buffer {
   const fields = Buffer.alloc(26);
   fields.writeUInt16LE(20, 0);
-  fields.writeUInt16LE(isStored ? 0 : 8, 4);
-  fields.writeUInt32LE(crc32(content), 10);
+  fields.writeUInt16LE(method, 4);
+  fields.writeUInt32LE(crc, 10);
   fields.writeUInt32LE(data.length, 14);
-  fields.writeUInt32LE(content.length, 18);
+  fields.writeUInt32LE(size, 18);
   fields.writeUInt16LE(Buffer.byteLength(name), 22);
-  const rest = Buffer.alloc(14);
-  rest.writeUInt16LE(comment.length, 0);
-  rest.writeUInt32LE(at, 10);
-  return {
-    local: Buffer.concat([
-      Buffer.from(`PK\x03\x04`),
-      fields,
-      Buffer.from(name),
-      data,
-      Buffer.from(gap),
-    ]),
-    central: Buffer.concat([
-      Buffer.from("PK\x01\x02\x14\x00"),
-      fields,
-      rest,
-      Buffer.from(name + comment),
-    ]),
-  };
+  return fields;
 }
