@@ -113,14 +113,20 @@ export function withoutZeros(bytes: Buffer): Buffer {
 /** `bytesWritten`: bytes of the input that were used. */
 export type ZlibStream = Duplex & { readonly bytesWritten: number };
 
+/** Decoders that were given up so far, in this thread of ours. */
 let givenUp = 0;
 
 /**
- * How many decoders were given up so far, in this thread of ours: one may still read its bytes in a
- * thread of Node's, so that their memory is left to the collector.
+ * Works on bytes, and gives their memory back. Not where a decoder was given up meanwhile, which may
+ * still read them in a thread of Node's: the collector knows when that has ended.
  */
-export function decodersGivenUp(): number {
-  return givenUp;
+export async function thenFree<T>(bytes: Buffer, work: () => Promise<T>): Promise<T> {
+  const before = givenUp;
+  try {
+    return await work();
+  } finally {
+    if (givenUp === before) free(bytes);
+  }
 }
 
 /** One decoder of Node's: a zstd frame, gzip members without a gap, one deflate stream. */

@@ -1,7 +1,7 @@
 import * as zlib from "node:zlib";
 import type { Hit } from "../../needles/search.ts";
 import { findAll } from "../../needles/search.ts";
-import { free } from "../decompress.ts";
+import { free, thenFree } from "../decompress.ts";
 import type { Sink } from "../decompress.ts";
 import { cleanPath } from "../path-index.ts";
 import { arMembers } from "./ar.ts";
@@ -21,7 +21,7 @@ import { MemberTar } from "./tar.ts";
 import { unxz } from "./xz.ts";
 import { unzstd } from "./zstd.ts";
 import { partEntries } from "./zip-parts.ts";
-import { codecOf, holdsZip, nameOf, readZip } from "./zip.ts";
+import { codecOf, holdsZip, nameOf, zipEntries } from "./zip.ts";
 import type { ZipEntry } from "./zip.ts";
 
 /** Bytes of one archive or compressed file, and what a search of them found. */
@@ -91,7 +91,7 @@ async function openDeb({ bytes, hits }: Opened, level: Level): Promise<void> {
 }
 
 async function openZip(file: Opened, level: Level): Promise<void> {
-  const entries = file.part === undefined ? readZip(file.bytes).entries : partEntries(file.part);
+  const entries = file.part === undefined ? zipEntries(file.bytes) : partEntries(file.part);
   for (;;) {
     const { done, value } = entries.next();
     if (done === true) {
@@ -219,11 +219,7 @@ async function openWhole(
 ): Promise<void> {
   // what is inside of it needs the decoder
   const bytes = isLent ? Buffer.from(new Uint8Array(output).buffer) : output;
-  try {
-    await openContent(bytes, hits, level);
-  } finally {
-    free(bytes);
-  }
+  await thenFree(bytes, () => openContent(bytes, hits, level));
 }
 
 /** Runs a decoder into an output; what came out before it failed is searched. */

@@ -1,6 +1,6 @@
 import type { Hit, NeedleSearch } from "../../needles/search.ts";
 import { findAll } from "../../needles/search.ts";
-import { decodersGivenUp, free } from "../decompress.ts";
+import { free, thenFree } from "../decompress.ts";
 import type { Level } from "./context.ts";
 import { logHits, opened } from "./context.ts";
 import { sniff, SNIFF_LENGTH } from "./kinds.ts";
@@ -155,12 +155,10 @@ class GatheringReader implements Reader {
     if (hits === undefined) return;
     this.#hits = undefined;
     const { context } = this.#level;
-    const before = decodersGivenUp();
+    const bytes = this.#bytes.subarray(0, this.#fill);
     try {
-      const bytes = this.#bytes.subarray(0, this.#fill);
-      await context.open({ kind: this.#kind, bytes, hits }, this.#level);
+      await thenFree(bytes, () => context.open({ kind: this.#kind, bytes, hits }, this.#level));
     } finally {
-      if (decodersGivenUp() === before) free(this.#bytes);
       context.budget.release(this.#fill);
     }
   }

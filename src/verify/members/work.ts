@@ -1,6 +1,6 @@
 import type { Hit } from "../../needles/search.ts";
 import type { NeedleTable } from "../../needles/table.ts";
-import { decodersGivenUp } from "../decompress.ts";
+import { thenFree } from "../decompress.ts";
 import type { LoggedPlace } from "../hit-log.ts";
 import type { Kind } from "./kinds.ts";
 import { SpentBytes } from "./limits.ts";
@@ -61,7 +61,8 @@ export class BatchWork {
 
   /** Unpacks a batch, when those before it are done. */
   async run(batch: Batch): Promise<BatchResult> {
-    const result = this.#tail.then(async () => this.#runNow(batch));
+    const bytes = Buffer.from(batch.bytes);
+    const result = this.#tail.then(async () => thenFree(bytes, () => this.#runNow(batch)));
     this.#tail = result.catch(() => undefined);
     return result;
   }
@@ -70,7 +71,6 @@ export class BatchWork {
     const layer = new SpentBytes(batch.layer);
     const files: FileResult[] = [];
     const total = { count: 0, bytes: 0 };
-    const before = decodersGivenUp();
     for (const [index, { kind, start, length, hits, part }] of batch.files.entries()) {
       const bytes = Buffer.from(batch.bytes, start, length);
       const file = { kind, bytes, hits: this.#hits(hits), part };
@@ -82,8 +82,6 @@ export class BatchWork {
       const { named } = unread;
       files.push({ index, log: { places, omitted }, unread: { named, count: unread.count } });
     }
-    // given back at once: see free() of decompress.ts
-    if (decodersGivenUp() === before) batch.bytes.transfer(0);
     return { files, ...total };
   }
 

@@ -1,5 +1,5 @@
 import { BOUNDS, SpentBytes } from "./limits.ts";
-import { directorySize, headerStart, readZip } from "./zip.ts";
+import { headerStart, ListedZip } from "./zip.ts";
 import type { ZipEntries, ZipEntry } from "./zip.ts";
 
 const MIB = 1024 * 1024;
@@ -43,10 +43,10 @@ const FIELDS = 8;
  * which is a copy, would take more memory than the largest zip does.
  */
 export function zipParts(bytes: Buffer): Generator<ZipPart> | null {
-  const listed = directorySize(bytes);
-  if (listed === undefined || listed > LISTED) return null;
-  const { entries, widest } = readZip(bytes);
-  return bytes.length + widest + PART > BOUNDS.file ? null : cut(entries, bytes.length);
+  const zip = ListedZip.of(bytes);
+  if (zip === null || zip.directorySize > LISTED) return null;
+  const isLarge = bytes.length + zip.widest() + PART > BOUNDS.file;
+  return isLarge ? null : cut(zip.entries(), bytes.length);
 }
 
 function* cut(all: ZipEntries, size: number): Generator<ZipPart> {
@@ -81,7 +81,7 @@ function addFields(fields: number[], entry: ZipEntry): void {
   fields.push(nameStart, nameEnd, start, end, method, Number(isEncrypted), crc, size);
 }
 
-/** Gives what {@link readZip} gives, by offsets of the part. */
+/** Gives what {@link ListedZip} gives, by offsets of the part. */
 export function* partEntries({ entries, start: base, trouble }: ZipPart): ZipEntries {
   for (let at = 0; at < entries.length; at += FIELDS) {
     const offset = (field: number): number => (entries[at + field] ?? 0) - base;

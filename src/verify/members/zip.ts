@@ -41,27 +41,11 @@ const LONGEST_COMMENT = 0xffff;
 const FLAG = { encrypted: 1, descriptor: 8 };
 const IN_ZIP64 = 0xffffffff;
 
-/** What is in a zip. */
-export interface Zip {
-  /** Gives what can be found, and at last what is wrong with the zip as a whole; never throws. */
-  readonly entries: ZipEntries;
-  /** Bytes from one entry that the directory lists to the next, at most: its data, and what is hidden. */
-  readonly widest: number;
-}
-
+/** Gives what can be found, and at last what is wrong with the zip as a whole; never throws. */
 export type ZipEntries = Generator<ZipEntry, string | undefined>;
 
-export function readZip(bytes: Buffer): Zip {
-  const directory = findDirectory(bytes);
-  if (directory === null) return { entries: unlistedEntries(bytes), widest: bytes.length };
-  const { list, trouble } = centralRecords(bytes, directory);
-  list.sort((a, b) => a.local - b.local);
-  let [at, widest] = [0, 0];
-  for (const { local } of [...list, { local: directory.start }]) {
-    widest = Math.max(widest, local - at);
-    at = local;
-  }
-  return { entries: listedEntries(bytes, { list, trouble, end: directory.start }), widest };
+export function zipEntries(bytes: Buffer): ZipEntries {
+  return ListedZip.of(bytes)?.entries() ?? unlistedEntries(bytes);
 }
 
 function* unlistedEntries(bytes: Buffer): ZipEntries {
@@ -69,33 +53,61 @@ function* unlistedEntries(bytes: Buffer): ZipEntries {
   return "a zip without its directory: cut off, or broken";
 }
 
-interface Listed extends CentralRecords {
-  /** Where the directory begins. */
-  readonly end: number;
-}
+/** A zip with a directory, which is read when that is asked for. */
+export class ListedZip {
+  readonly #bytes: Buffer;
+  readonly #directory: Directory;
+  #records: CentralRecords | undefined;
 
-function* listedEntries(bytes: Buffer, { list, trouble, end }: Listed): ZipEntries {
-  let missing: string | undefined;
-  let at = 0;
-  for (const record of list) {
-    // between the entries that are listed may be others
-    if (record.local > at) yield* localEntries(bytes, at, record.local);
-    // what a bomb does, and no archiver: bytes that are read again and again
-    const isOverlap = record.local < at;
-    const entry = isOverlap ? null : readLocal(bytes, record.local, record);
-    if (isOverlap) missing = "entries of the zip overlap";
-    else if (entry === null) missing = "an entry of the zip is not where it should be";
-    else yield entry;
-    at = Math.max(at, entry?.end ?? 0);
+  private constructor(bytes: Buffer, directory: Directory) {
+    this.#bytes = bytes;
+    this.#directory = directory;
   }
-  yield* localEntries(bytes, at, end);
-  return trouble ?? missing;
-}
 
-/** Bytes of the directory; undefined when there is none. */
-export function directorySize(bytes: Buffer): number | undefined {
-  const directory = findDirectory(bytes);
-  return directory === null ? undefined : directory.end - directory.start;
+  /** @returns null for a zip without one */
+  static of(bytes: Buffer): ListedZip | null {
+    const directory = findDirectory(bytes);
+    return directory === null ? null : new ListedZip(bytes, directory);
+  }
+
+  /** Bytes of the directory. */
+  get directorySize(): number {
+    return this.#directory.end - this.#directory.start;
+  }
+
+  /** Bytes from one entry that is listed to the next, at most: its data, and what is hidden behind it. */
+  widest(): number {
+    let [at, widest] = [0, 0];
+    for (const { local } of this.#listed().list) {
+      widest = Math.max(widest, local - at);
+      at = local;
+    }
+    return Math.max(widest, this.#directory.start - at);
+  }
+
+  *entries(): ZipEntries {
+    const { list, trouble } = this.#listed();
+    let missing: string | undefined;
+    let at = 0;
+    for (const record of list) {
+      // between the entries that are listed may be others
+      if (record.local > at) yield* localEntries(this.#bytes, at, record.local);
+      // what a bomb does, and no archiver: bytes that are read again and again
+      const isOverlap = record.local < at;
+      const entry = isOverlap ? null : readLocal(this.#bytes, record.local, record);
+      if (isOverlap) missing = "entries of the zip overlap";
+      else if (entry === null) missing = "an entry of the zip is not where it should be";
+      else yield entry;
+      at = Math.max(at, entry?.end ?? 0);
+    }
+    yield* localEntries(this.#bytes, at, this.#directory.start);
+    return trouble ?? missing;
+  }
+
+  #listed(): CentralRecords {
+    this.#records ??= centralRecords(this.#bytes, this.#directory);
+    return this.#records;
+  }
 }
 
 /** Where the header of an entry is, before its name. */
@@ -160,19 +172,29 @@ interface CentralRecord {
 }
 
 interface CentralRecords {
-  readonly list: CentralRecord[];
+  /** By where their entries are. */
+  readonly list: readonly CentralRecord[];
   readonly trouble: string | undefined;
 }
 
-function centralRecords(bytes: Buffer, { start, end, shift }: Directory): CentralRecords {
+function centralRecords(bytes: Buffer, directory: Directory): CentralRecords {
   const list: CentralRecord[] = [];
+  const trouble = readRecords(bytes, directory, list);
+  list.sort((a, b) => a.local - b.local);
+  return { list, trouble };
+}
+
+/** @returns why it ended early */
+function readRecords(
+  bytes: Buffer,
+  { start, end, shift }: Directory,
+  list: CentralRecord[],
+): string | undefined {
   for (let at = start; at < end;) {
     if (at + LENGTH.central > end || bytes.readUInt32LE(at) !== SIGNATURE.central) {
-      return { list, trouble: "the directory of the zip is broken" };
+      return "the directory of the zip is broken";
     }
-    if (list.length === BOUNDS.zipEntries) {
-      return { list, trouble: "a zip of more than 200,000 entries" };
-    }
+    if (list.length === BOUNDS.zipEntries) return "a zip of more than 200,000 entries";
     const nameEnd = at + LENGTH.central + bytes.readUInt16LE(at + 28);
     const extraEnd = nameEnd + bytes.readUInt16LE(at + 30);
     const extra = bytes.subarray(Math.min(nameEnd, end), Math.min(extraEnd, end));
@@ -181,7 +203,7 @@ function centralRecords(bytes: Buffer, { start, end, shift }: Directory): Centra
     list.push({ crc: bytes.readUInt32LE(at + 16), size, packed, local: local + shift });
     at = extraEnd + bytes.readUInt16LE(at + 32);
   }
-  return { list, trouble: undefined };
+  return undefined;
 }
 
 /** Local headers from one offset to another, with whatever bytes between them. */
