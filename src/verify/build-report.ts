@@ -88,7 +88,7 @@ function placedLayers(image: ImageParts, foreign: ForeignText): PlacedLayer[] {
   const config = image.config.jsonDocument?.read();
   const instructions = instructionsOf(historyOf(config, image.layers.length));
   const diffIds = items(field(field(config, "rootfs"), "diff_ids")).map(text);
-  const platform = foreign.line(platformOf(config));
+  const platform = foreign.line(platformFor(config));
   return image.layers.map(({ digest, blob }, index) => {
     const diffId = diffIds[index];
     const createdBy = instructions.get(index);
@@ -113,7 +113,7 @@ function layerReport({ ref, blob }: PlacedLayer, findings: number): LayerReport 
   };
 }
 
-function platformOf(config: unknown): string {
+function platformFor(config: unknown): string {
   const parts = ["os", "architecture"].map((name) => text(field(config, name)) ?? "");
   return parts.filter((part) => part !== "").join("/");
 }

@@ -31,7 +31,7 @@ const DEPTH_LIMIT = 200;
 const LONGEST_PATH = 64;
 
 /** The bytes are no JSON. */
-export class NoJsonError extends Error {}
+class NoJsonError extends Error {}
 
 /** They may be, but are nested too deep. Says so. */
 export class DeepJsonError extends Error {

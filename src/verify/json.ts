@@ -1,10 +1,9 @@
-import { jsonTexts } from "./json-walk.ts";
-import type { JsonText } from "./json-walk.ts";
-
 /**
  * Reading JSON that others wrote: every access checks what is there, nothing is trusted to have
  * the shape that a specification gives it.
  */
+import { jsonTexts } from "./json-walk.ts";
+import type { JsonText } from "./json-walk.ts";
 
 /** The object, or an empty one. */
 export function fields(value: unknown): Readonly<Record<string, unknown>> {
@@ -35,7 +34,7 @@ const READ_LIMIT = 4 * 1024 * 1024;
 export class JsonDocument {
   readonly #bytes: Buffer;
 
-  /** @param bytes - that a {@link JsonWalk} has gone through */
+  /** @param bytes - that are JSON: see `isJson` of json-walk.ts */
   constructor(bytes: Buffer) {
     this.#bytes = bytes;
   }

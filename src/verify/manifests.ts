@@ -208,15 +208,15 @@ class Resolver implements Resolved {
     this.#need(o.configName, o.config);
     // where the index says it, engines go by that: a config that says otherwise hides nothing
     const isChosen = platformOf(o.descriptor) !== undefined;
-    const config = this.#read(o.configName, o.config);
-    if (!isChosen && !isFor(config, this.#platform)) {
-      this.#leaveOut(platformOf({ platform: config }) ?? o.configName);
+    const document = this.#read(o.configName, o.config);
+    if (!isChosen && !isFor(document, this.#platform)) {
+      this.#leaveOut(platformOf({ platform: document }) ?? o.configName);
       return;
     }
     if (this.#isTooMany(o.configName, o.layers)) return;
     for (const layer of o.layers) this.#needLayer(layer, o.isImage);
     if (o.config === undefined) return;
-    this.#checkConfig(o.config, o);
+    this.#checkConfig(o.config, document, o);
     const configDigest = digestOf(o.configName);
     this.digests.add(configDigest);
     const layers = o.layers.map(({ name, blob }) => ({ digest: layerDigest(name), blob }));
@@ -230,11 +230,12 @@ class Resolver implements Resolved {
     return true;
   }
 
-  #checkConfig(config: Blob, { configName, layers, isImage }: NamedImage): void {
+  #checkConfig(config: Blob, document: unknown, o: NamedImage): void {
+    const { configName, layers, isImage } = o;
     this.roles.set(config, "config");
     if (!isImage) return;
     if (config.kind !== "json") this.report(configName, "a config that is no JSON");
-    const { length } = items(field(field(this.#read(configName, config), "rootfs"), "diff_ids"));
+    const { length } = items(field(field(document, "rootfs"), "diff_ids"));
     if (length === layers.length) return;
     this.report(configName, `the config names ${length} layers, the manifest ${layers.length}`);
   }

@@ -39,11 +39,13 @@ function* partBatches(
 /** What the parts of a batch came to, as one. */
 export function joinResults(results: readonly BatchResult[]): BatchResult {
   const told = new Set<string>();
-  return {
-    files: results.flatMap(({ files }) => files).map((file) => toldOnce(file, told)),
-    count: sum(results.map(({ count }) => count)),
-    bytes: sum(results.map(({ bytes }) => bytes)),
-  };
+  const all = { files: [] as FileResult[], count: 0, bytes: 0 };
+  for (const { files, count, bytes } of results) {
+    all.files.push(...files.map((file) => toldOnce(file, told)));
+    all.count += count;
+    all.bytes += bytes;
+  }
+  return all;
 }
 
 /** What ends the work on a whole zip ends it in each of its parts. */
@@ -56,8 +58,4 @@ function toldOnce(file: FileResult, told: Set<string>): FileResult {
   });
   const count = file.unread.count - (file.unread.named.length - named.length);
   return { ...file, unread: { named, count } };
-}
-
-function sum(counts: readonly number[]): number {
-  return counts.reduce((total, one) => total + one, 0);
 }
